@@ -1,0 +1,6 @@
+"""`python -m vendorws` does what `vendorws` does."""
+
+from vendorws.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Expected failures: each carries its own sentence, its own next action and its exit code.
+
+Anything a user can cause (a typo, a missing file, an unreachable host) is a `VendorwsError`; `cli.main` is the
+one place that turns it into text on stderr and an exit code. Any other exception is a defect.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process says to the shell; the README documents each."""
+
+    DONE = 0
+    ATTENTION = 1  # something needs the developer: a pin asks for a move that only they can unblock
+    USAGE = 2  # the command line, the configuration or a requirements file is wrong
+    NETWORK = 3  # a remote could not be reached, or did not let us in
+    ENVIRONMENT = 4  # this machine lacks something: git, docker, a writable folder, the lock
+    INTERRUPTED = 130
+
+
+class VendorwsError(Exception):
+    """An expected failure: `message` is one sentence, `hint` (maybe empty) the next thing to type or write."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.ATTENTION
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(VendorwsError):
+    """The command line or `[tool.vendorws]` is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EnvironmentProblem(VendorwsError):
+    """This machine lacks something that the command needs."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+
+class NetworkProblem(VendorwsError):
+    """A remote could not be reached, or did not let us in."""
+
+    exit_code = ExitCode.NETWORK
+
+
+class OverrideRefused(VendorwsError):
+    """The override file cannot be written without touching what the user made; nothing was written."""

@@ -1,0 +1,39 @@
+"""Writing a whole file so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> bool:
+    """Put `content` at `path` by a rename; return whether anything changed.
+
+    The new file is written beside the old one and takes over its permission bits, so that a reader, a kill or a
+    full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is the
+    one that is replaced. Raises OSError; the file beside is gone then.
+    """
+    target = path.resolve()
+    try:
+        if target.read_bytes() == content:
+            return False
+        mode = target.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        mode = 0o666 & ~_umask()
+    descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        os.chmod(beside, mode)  # noqa: PTH101
+        os.replace(beside, target)  # noqa: PTH105
+    except BaseException:
+        os.unlink(beside)  # noqa: PTH108
+        raise
+    return True
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

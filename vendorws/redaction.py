@@ -1,0 +1,30 @@
+"""Secrets in URLs never reach a screen, a file or an exception.
+
+Whatever is printed or written goes through `redact`. The form follows pip's own `redact_auth_from_url`:
+`https://user:token@host` becomes `https://user:****@host`, and a lone `https://token@host` becomes
+`https://****@host`. The user of an ssh URL (`ssh://git@host`) is no secret; its password is.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The userinfo of a URL reaches to the LAST `@` before the path, because a password may hold an `@`.
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<userinfo>[^/\s'\"<>]+)@")
+
+
+def redact(text: str) -> str:
+    """`text` with the secret part of every URL in it replaced by `****`."""
+    if "://" not in text:
+        return text
+    return _USERINFO.sub(_hide, text)
+
+
+def _hide(match: re.Match[str]) -> str:
+    scheme, userinfo = match["scheme"], match["userinfo"]
+    user, colon, _password = userinfo.partition(":")
+    if colon:
+        return f"{scheme}://{user}:****@"
+    if scheme.lower().removeprefix("git+") in {"http", "https"}:
+        return f"{scheme}://****@"
+    return match[0]

@@ -1,0 +1,186 @@
+"""What the project configures: `[tool.vendorws]` of its pyproject.toml, found from any sub-folder.
+
+Options of the command line win over environment variables (typer reads `VENDORWS_…`), both win over the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vendorws.errors import UsageError
+from vendorws.model import VENDOR
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_REQUIREMENTS = "requirements.txt"
+DEFAULT_TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One project's settings, checked.
+
+    `root` is absolute. `requirements` are the files to read, absolute. `python_version` ("3.12") and `platform`
+    ("linux") describe the container, for environment markers. `service_src` maps a Compose service to the absolute
+    path where its image keeps pip's `--src` checkouts. `jobs` is None for the measured default, `timeout` is in
+    seconds for one repository.
+    """
+
+    root: Path
+    requirements: tuple[Path, ...]
+    python_version: str
+    platform: str
+    service_src: Mapping[str, str] = field(default_factory=dict)
+    jobs: int | None = None
+    timeout: float = DEFAULT_TIMEOUT
+
+    @property
+    def vendor(self) -> Path:
+        """The folder of the checkouts on this machine."""
+        return self.root / VENDOR
+
+
+def find_root(start: Path) -> Path | None:
+    """The project that `start` lies in, or None.
+
+    That is the nearest folder upwards with a requirements.txt or a `[tool.vendorws]` table; but a checkout below
+    `vendor/` (which may well have a requirements.txt of its own) belongs to the project around it.
+    """
+    root = None
+    for folder in (start, *start.parents):
+        inside_vendor = root is not None and folder / VENDOR == root.parent
+        if (root is None or inside_vendor) and _is_project(folder):
+            root = folder
+    return root
+
+
+def read_settings(
+    start: Path, *, project: Path | None = None, requirements: tuple[Path, ...] = ()
+) -> Settings:
+    """The settings of the project around `start` (absolute), or of `project` where that is given.
+
+    `requirements` (relative to `start`) replaces what the file says. Raises UsageError.
+    """
+    if project is not None:
+        root = (start / project).resolve()
+        if not root.is_dir():
+            raise UsageError(f"{project} is not a folder.", "Name the project's folder with --project.")
+    else:
+        root = find_root(start.resolve()) or start.resolve()
+    table = _read_table(root / "pyproject.toml")
+    _refuse_unknown_keys(table)
+    if requirements:
+        files = tuple(start / file for file in requirements)
+    else:
+        files = tuple(root / file for file in _strings(table, "requirements", (DEFAULT_REQUIREMENTS,)))
+        if not files:
+            raise UsageError(
+                "[tool.vendorws] requirements is empty.", 'Write requirements = ["requirements.txt"].'
+            )
+    return Settings(
+        root=root,
+        requirements=files,
+        python_version=_string(table, "python-version", f"{sys.version_info.major}.{sys.version_info.minor}"),
+        platform=_string(table, "platform", "linux"),
+        service_src=_service_src(table),
+        jobs=_positive_int(table, "jobs"),
+        timeout=_positive_number(table, "timeout", DEFAULT_TIMEOUT),
+    )
+
+
+_KEYS = ("requirements", "python-version", "platform", "services", "jobs", "timeout")
+
+
+def _is_project(folder: Path) -> bool:
+    if (folder / DEFAULT_REQUIREMENTS).is_file():
+        return True
+    pyproject = folder / "pyproject.toml"
+    return pyproject.is_file() and bool(_read_table(pyproject))
+
+
+def _read_table(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.") from error
+    if "vendorws" not in text:
+        return {}
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("vendorws", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{file} is not valid TOML: {error}.", "Mend that line and run the command again."
+        ) from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: tool.vendorws is not a table.", "Write it as [tool.vendorws].")
+    return table
+
+
+def _refuse_unknown_keys(table: Mapping[str, object]) -> None:
+    for key in table:
+        if key not in _KEYS:
+            close = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"It knows {', '.join(_KEYS)}."
+            raise UsageError(f"[tool.vendorws] has no setting {key!r}.", hint)
+
+
+def _string(table: Mapping[str, object], key: str, default: str) -> str:
+    value = table.get(key, default)
+    if not isinstance(value, str) or not value:
+        raise UsageError(
+            f"[tool.vendorws] {key} must be a text in quotes.", f'For example {key} = "{default}".'
+        )
+    return value
+
+
+def _strings(table: Mapping[str, object], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = table.get(key, list(default))
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise UsageError(
+            f"[tool.vendorws] {key} must be a list of texts.", f"For example {key} = {list(default)}."
+        )
+    return tuple(value)
+
+
+def _positive_int(table: Mapping[str, object], key: str) -> int | None:
+    value = table.get(key)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise UsageError(f"[tool.vendorws] {key} must be a whole number from 1.", f"For example {key} = 8.")
+    return value
+
+
+def _positive_number(table: Mapping[str, object], key: str, default: float) -> float:
+    value = table.get(key, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        raise UsageError(
+            f"[tool.vendorws] {key} must be a number of seconds above 0.", f"For example {key} = 600."
+        )
+    return float(value)
+
+
+def _service_src(table: Mapping[str, object]) -> dict[str, str]:
+    services = table.get("services", {})
+    if not isinstance(services, dict):
+        raise UsageError(
+            "[tool.vendorws] services is not a table.", 'Write [tool.vendorws.services.app] src = "…".'
+        )
+    found = {}
+    for service, options in services.items():
+        src = options.get("src") if isinstance(options, dict) else None
+        if not isinstance(src, str) or not src.startswith("/") or set(options) != {"src"}:
+            raise UsageError(
+                f"[tool.vendorws.services.{service}] takes one setting: src, an absolute path in the image.",
+                'For example src = "/site/vendor".',
+            )
+        found[str(service)] = src
+    return found
