@@ -56,15 +56,13 @@ def find_root(start: Path) -> Path | None:
     """
     root = None
     for folder in (start, *start.parents):
-        inside_vendor = root is not None and folder / VENDOR == root.parent
+        inside_vendor = root is not None and folder / VENDOR in root.parents
         if (root is None or inside_vendor) and _is_project(folder):
             root = folder
     return root
 
 
-def read_settings(
-    start: Path, *, project: Path | None = None, requirements: tuple[Path, ...] = ()
-) -> Settings:
+def read_settings(start: Path, *, project: Path | None = None, requirements: tuple[Path, ...] = ()) -> Settings:
     """The settings of the project around `start` (absolute), or of `project` where that is given.
 
     `requirements` (relative to `start`) replaces what the file says. Raises UsageError.
@@ -82,9 +80,7 @@ def read_settings(
     else:
         files = tuple(root / file for file in _strings(table, "requirements", (DEFAULT_REQUIREMENTS,)))
         if not files:
-            raise UsageError(
-                "[tool.vendorws] requirements is empty.", 'Write requirements = ["requirements.txt"].'
-            )
+            raise UsageError("[tool.vendorws] requirements is empty.", 'Write requirements = ["requirements.txt"].')
     return Settings(
         root=root,
         requirements=files,
@@ -118,9 +114,7 @@ def _read_table(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(text).get("tool", {}).get("vendorws", {})
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"{file} is not valid TOML: {error}.", "Mend that line and run the command again."
-        ) from error
+        raise UsageError(f"{file} is not valid TOML: {error}.", "Mend that line and run the command again.") from error
     if not isinstance(table, dict):
         raise UsageError(f"{file}: tool.vendorws is not a table.", "Write it as [tool.vendorws].")
     return table
@@ -137,18 +131,14 @@ def _refuse_unknown_keys(table: Mapping[str, object]) -> None:
 def _string(table: Mapping[str, object], key: str, default: str) -> str:
     value = table.get(key, default)
     if not isinstance(value, str) or not value:
-        raise UsageError(
-            f"[tool.vendorws] {key} must be a text in quotes.", f'For example {key} = "{default}".'
-        )
+        raise UsageError(f"[tool.vendorws] {key} must be a text in quotes.", f'For example {key} = "{default}".')
     return value
 
 
 def _strings(table: Mapping[str, object], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
     value = table.get(key, list(default))
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise UsageError(
-            f"[tool.vendorws] {key} must be a list of texts.", f"For example {key} = {list(default)}."
-        )
+        raise UsageError(f"[tool.vendorws] {key} must be a list of texts.", f"For example {key} = {list(default)}.")
     return tuple(value)
 
 
@@ -162,18 +152,14 @@ def _positive_int(table: Mapping[str, object], key: str) -> int | None:
 def _positive_number(table: Mapping[str, object], key: str, default: float) -> float:
     value = table.get(key, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        raise UsageError(
-            f"[tool.vendorws] {key} must be a number of seconds above 0.", f"For example {key} = 600."
-        )
+        raise UsageError(f"[tool.vendorws] {key} must be a number of seconds above 0.", f"For example {key} = 600.")
     return float(value)
 
 
 def _service_src(table: Mapping[str, object]) -> dict[str, str]:
     services = table.get("services", {})
     if not isinstance(services, dict):
-        raise UsageError(
-            "[tool.vendorws] services is not a table.", 'Write [tool.vendorws.services.app] src = "…".'
-        )
+        raise UsageError("[tool.vendorws] services is not a table.", 'Write [tool.vendorws.services.app] src = "…".')
     found = {}
     for service, options in services.items():
         src = options.get("src") if isinstance(options, dict) else None
