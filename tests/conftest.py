@@ -1,0 +1,56 @@
+"""Every test gets a machine of its own: see tests/support/sandbox.py. CONTRIBUTING.md lists the fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Vendorws
+from tests.support.project import PLAIN, Project, make_project
+from tests.support.remotes import Remotes, map_host
+from tests.support.sandbox import Sandbox, allow_package_index, make_sandbox, sealed_environment
+
+_OUTSIDE: Mapping[str, str] = dict(os.environ)
+
+
+@pytest.fixture(autouse=True)
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """Seal the test: a new home, an environment made from nothing, a working folder outside of any project."""
+    sandbox = make_sandbox(tmp_path / "machine")
+    sealed = sealed_environment(sandbox, _OUTSIDE)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - sealed.keys() - {"PYTEST_CURRENT_TEST"}:
+            patch.delenv(name)
+        for name, value in sealed.items():
+            patch.setenv(name, value)
+        patch.chdir(sandbox.home)
+        yield sandbox
+
+
+@pytest.fixture
+def remotes(sandbox: Sandbox, tmp_path: Path) -> Remotes:
+    """Private repositories on github.com: `remotes.create("acme/billing")`."""
+    folder = tmp_path / "remotes"
+    map_host(sandbox, folder)
+    return Remotes(folder)
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Project:
+    """A project folder nested in a git repository; `@in_any_path` runs a test in a path with a space too."""
+    return make_project(tmp_path, getattr(request, "param", PLAIN))
+
+
+@pytest.fixture
+def vendorws(project: Project) -> Vendorws:
+    """The real command, run in the project: `vendorws("sync", "--dry-run")`."""
+    return Vendorws(project.root)
+
+
+@pytest.fixture
+def package_index(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip reach the package index of the machine that runs the tests; all else stays sealed."""
+    allow_package_index(sandbox, monkeypatch, _OUTSIDE)
