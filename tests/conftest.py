@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.command import Vendorws
 from tests.support.project import PLAIN, Project, make_project
-from tests.support.remotes import Remotes, map_host
+from tests.support.remotes import HOST, Remotes, map_host
 from tests.support.sandbox import Sandbox, allow_package_index, make_sandbox, sealed_environment
+from tests.support.ssh_server import Keys, SshClient, SshServer, make_keys
 
 _OUTSIDE: Mapping[str, str] = dict(os.environ)
 
@@ -48,6 +49,33 @@ def project(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) ->
 def vendorws(project: Project) -> Vendorws:
     """The real command, run in the project: `vendorws("sync", "--dry-run")`."""
     return Vendorws(project.root)
+
+
+@pytest.fixture(scope="session")
+def ssh_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Key pairs for the git host and its developers, made once for a run."""
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def ssh_server(ssh_keys: Keys, tmp_path: Path) -> Iterator[SshServer]:
+    """A running git host; `ssh_server.drop_after = 1500` and its like make it fail."""
+    with SshServer(tmp_path / "remotes" / HOST, ssh_keys) as server:
+        yield server
+
+
+@pytest.fixture
+def ssh_client(sandbox: Sandbox, ssh_server: SshServer) -> SshClient:
+    """The developer's ~/.ssh, ready to reach the host; `ssh_client.know_no_host()` is the first day."""
+    client = SshClient(sandbox, ssh_server)
+    client.set_up()
+    return client
+
+
+@pytest.fixture
+def ssh_remotes(ssh_client: SshClient, tmp_path: Path) -> Remotes:
+    """As `remotes`, but served over ssh: git contacts the real server with the real client."""
+    return Remotes(tmp_path / "remotes")
 
 
 @pytest.fixture

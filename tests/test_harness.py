@@ -49,7 +49,7 @@ def test_git_reads_the_sandbox_and_no_other_configuration(sandbox: Sandbox) -> N
 
 
 def test_no_test_reaches_the_network(sandbox: Sandbox) -> None:
-    with pytest.raises(GitFailed, match="Failed to connect to 127.0.0.1 port 9|Could not resolve proxy"):
+    with pytest.raises(GitFailed, match=r"Failed to connect to 127.0.0.1 port 9|Could not resolve proxy"):
         git(sandbox.home, "ls-remote", "https://example.test/acme/billing.git")
     with pytest.raises(GitFailed, match="Network is unreachable"):
         git(sandbox.home, "ls-remote", "ssh://git@example.test/acme/billing.git")
