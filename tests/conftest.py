@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Vendorws
+from tests.support.docker import Docker, need_compose, reach_the_daemon
 from tests.support.project import PLAIN, Project, make_project
 from tests.support.remotes import HOST, Remotes, map_host
 from tests.support.sandbox import Sandbox, allow_package_index, make_sandbox, sealed_environment
@@ -82,3 +83,10 @@ def ssh_remotes(ssh_client: SshClient, tmp_path: Path) -> Remotes:
 def package_index(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pip reach the package index of the machine that runs the tests; all else stays sealed."""
     allow_package_index(sandbox, monkeypatch, _OUTSIDE)
+
+
+@pytest.fixture
+def docker_compose(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """The docker client with Compose v2, for what needs no engine: `docker_compose.ok("compose", "config", cwd=…)`."""
+    reach_the_daemon(sandbox, monkeypatch, _OUTSIDE)
+    return need_compose(_OUTSIDE)
