@@ -7,8 +7,12 @@ Nothing here touches a file, a process or the clock, and nothing here is changed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import PurePosixPath
+
+from vendorws.errors import ExitCode
 
 VENDOR = "vendor"
 """The folder below the project root that pip is given as `--src`, here and in the image."""
@@ -81,3 +85,282 @@ class Requirements:
             if requirement.pin is not None:
                 unique.setdefault(requirement.pin.name, requirement.pin)
         return tuple(unique.values())
+
+
+class TargetKind(str, Enum):
+    """What the remote calls the pin's ref. pip looks in this order too: branch, tag, anything else."""
+
+    BRANCH = "branch"
+    TAG = "tag"
+    COMMIT = "commit"
+    REF = "ref"  # spelt in full, `refs/pull/7/head`
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a pin points now: `name` is the branch, the tag, the full ref or the revision as typed.
+
+    `commit` is the full object name. For a tag `tag_object` is what the tag ref itself holds (the tag object of an
+    annotated tag, else the commit).
+    """
+
+    kind: TargetKind
+    name: str
+    commit: str
+    tag_object: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tips:
+    """What the remote answered: object names by full ref name (`…^{}` for peeled tags), and its default branch."""
+
+    refs: Mapping[str, str]
+    default_branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What vendorws last put into a checkout, as remembered in the checkout's own git config.
+
+    `branch` is the local branch it checked out (None: detached at `commit`).
+    """
+
+    ref: str | None
+    url: str
+    branch: str | None
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many paths differ from the last commit, by where the difference is."""
+
+    staged: int = 0
+    unstaged: int = 0
+    untracked: int = 0
+    conflicted: int = 0
+
+    @property
+    def tracked(self) -> int:
+        """Changes that a move to another commit would have to carry along."""
+        return self.staged + self.unstaged + self.conflicted
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBranch:
+    """The local branch of the pinned branch's name while something else is checked out."""
+
+    commit: str
+    ahead: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A submodule whose commit is not the recorded one; `path` is relative to the checkout."""
+
+    path: str
+    recorded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submodules:
+    """The submodules that need something: `missing` are not cloned yet, `behind` can move, `stuck` hold own work."""
+
+    missing: tuple[str, ...] = ()
+    behind: tuple[Submodule, ...] = ()
+    stuck: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyFolder:
+    """An empty folder, as Docker makes one for a bind mount whose source is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Something that is no git repository; `what` names it ("a file", "a folder with 3 entries: setup.py, …")."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Symlink:
+    """A symbolic link, the developer's choice; `to` is what it says."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """There is a `.git`, but git cannot work with it; `why` is one clause."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A git checkout, looked at once; everything that a decision may need.
+
+    `remote` is the remote whose URL is the pin's (None: there is none) and `url` the URL of `origin`. `head` is the
+    commit checked out (None: no commit yet), `branch` the branch (None: detached). `target` is where the pin points
+    as far as is known; None with `gone` False means not known here, with `gone` True that the remote no longer has
+    it, `last_known` being its last commit. `ahead` and `behind` count commits of HEAD against the target. `own`
+    counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
+    they grew from; `unpublished` counts those that no remote branch or tag has. `in_the_way` are paths that a move
+    to the target would overwrite. `local` is the pinned branch while another is checked out. `placed` is what
+    vendorws last put there.
+    """
+
+    remote: str | None
+    url: str | None
+    head: str | None
+    branch: str | None
+    target: Target | None
+    gone: bool
+    last_known: str | None
+    ahead: int
+    behind: int
+    own: int
+    fork: str | None
+    unpublished: int
+    changes: Changes
+    in_the_way: tuple[str, ...]
+    operation: str | None
+    stashes: int
+    shallow: bool
+    local: LocalBranch | None
+    submodules: Submodules
+    placed: Placed | None
+
+
+Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout
+
+
+class State(str, Enum):
+    """Where a checkout stands against its pin, in one word; the values are part of the JSON output."""
+
+    IN_SYNC = "in-sync"
+    MISSING = "missing"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    DIVERGED = "diverged"
+    REWRITTEN = "rewritten"  # upstream was force-pushed
+    BLOCKED = "blocked"  # behind, and local changes are in the way
+    OTHER_BRANCH = "other-branch"
+    PIN_CHANGED = "pin-changed"
+    DETACHED = "detached"
+    TAG_MOVED = "tag-moved"
+    GONE = "gone"  # the remote no longer has what the pin names
+    WRONG_REMOTE = "wrong-remote"
+    OPERATION = "operation"  # a merge, a rebase, … is in progress
+    UNBORN = "unborn"  # a repository without a commit
+    SUBMODULE = "submodule"
+    SHALLOW = "shallow"
+    OCCUPIED = "not-a-repository"
+    BROKEN = "broken"
+    SYMLINK = "symlink"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """What every step says: the state, the reason in a few words, and the command that helps (or None)."""
+
+    state: State
+    reason: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone(_Verdict):
+    """Clone beside, check out the pin, move into place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retarget(_Verdict):
+    """Point the remote at the pin's URL."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(_Verdict):
+    """Check out the target: its branch where it is one, else detached."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastForward(_Verdict):
+    """Move the checked-out branch forward to `commit`."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow(_Verdict):
+    """Move the checked-out branch, which holds nothing of the developer's, to the rewritten upstream."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BringForward(_Verdict):
+    """Move the pinned branch forward while the developer is on another one."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSubmodules(_Verdict):
+    """Bring these submodules to their recorded commits."""
+
+    submodules: Submodules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep(_Verdict):
+    """Nothing to do, or nothing that should be done: exit code 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse(_Verdict):
+    """The pin asks for a move that only the developer can unblock: nothing is touched, exit code 1."""
+
+
+Move = Clone | Retarget | Switch | FastForward | Follow | BringForward | UpdateSubmodules
+Step = Move | Keep | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """git failed on one repository: one sentence, the next action, git's own last words, and the exit code."""
+
+    message: str
+    hint: str
+    git_says: str
+    exit_code: ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one pin: the steps that were carried out, the verdict now, and a failure if there was one.
+
+    `finding` is the last observation (None where none was possible), `seconds` the time it took.
+    """
+
+    pin: Pin
+    done: tuple[Move, ...]
+    verdict: Step | None
+    finding: Finding | None
+    failure: Failure | None
+    seconds: float

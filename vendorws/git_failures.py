@@ -1,0 +1,163 @@
+"""What git and ssh mean when they fail: their words in, one sentence and the next action out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from vendorws.errors import ExitCode, VendorwsError
+from vendorws.redaction import redact
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A failure known by its words; the first sign that matches is the one that counts."""
+
+    words: re.Pattern[str]
+    message: str
+    hint: str
+    exit_code: ExitCode
+
+
+def _sign(words: str, message: str, hint: str, exit_code: ExitCode) -> _Sign:
+    return _Sign(re.compile(words, re.IGNORECASE), message, hint, exit_code)
+
+
+_NETWORK = ExitCode.NETWORK
+_ATTENTION = ExitCode.ATTENTION
+
+# Ordered: ssh prints the cause first, and git adds "Could not read from remote repository" to every one of them.
+_SIGNS = (
+    _sign(
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the server's host key is not the one that is known",
+        "Ask whoever runs the server whether its key changed; then `ssh-keygen -R HOST` and connect once by hand.",
+        _NETWORK,
+    ),
+    _sign(
+        r"Host key verification failed|No \S+ host key is known",
+        "the server's host key is not known yet",
+        "Run `vendorws sync` on a terminal, or connect once with `ssh -T git@HOST`, and compare the key.",
+        _NETWORK,
+    ),
+    _sign(
+        r"Permission denied \(|Too many authentication failures|no mutual signature",
+        "the server did not accept your ssh key",
+        "Load your key with `ssh-add`, and check that it is registered with the server (`ssh -T git@HOST`).",
+        _NETWORK,
+    ),
+    _sign(
+        r"Authentication failed for|could not read Username|could not read Password|terminal prompts disabled"
+        r"|HTTP Basic: Access denied|returned error: 40[13]",
+        "the server asks for a user name and a token",
+        "Configure a credential helper (`git config --global credential.helper …`) and clone once by hand.",
+        _NETWORK,
+    ),
+    _sign(
+        r"Repository not found|does not appear to be a git repository|project you were looking for could not be found"
+        r"|repository '.*' not found|repository '.*' does not exist",
+        "the repository does not exist there, or you may not see it",
+        "Check the URL in requirements.txt, and that your account may read the repository.",
+        _NETWORK,
+    ),
+    _sign(
+        r"Could not resolve host(name)?|Name or service not known|Temporary failure in name resolution"
+        r"|nodename nor servname",
+        "the server's name could not be resolved",
+        "Check the network (or the VPN) and the host name in requirements.txt.",
+        _NETWORK,
+    ),
+    _sign(
+        r"Connection refused|Connection timed out|Operation timed out|No route to host|Network is unreachable"
+        r"|Failed to connect|Couldn't connect",
+        "the server could not be reached",
+        "Check the network (or the VPN), then run the command again.",
+        _NETWORK,
+    ),
+    _sign(
+        r"No space left on device|Disk quota exceeded",
+        "the disk is full",
+        "Make room, then run the command again.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"Unable to create '.*\.lock': File exists",
+        "another git process is at work there, or one died and left its lock",
+        "When no git runs in that checkout, remove the .lock file that git names, and run the command again.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"transport '.*' not allowed",
+        "git does not allow that kind of URL",
+        "Use git+ssh:// or git+https:// in requirements.txt, and an absolute URL in .gitmodules.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"dubious ownership",
+        "the checkout belongs to another user",
+        "Run as its owner, give it back with `sudo chown -R $(id -u) vendor`, or add it to git's safe.directory.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"would be overwritten by",
+        "local files are in the way",
+        "Commit, stash or move them, then run the command again.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"Permission denied|Read-only file system|unable to write|cannot create directory",
+        "a file could not be written",
+        "Check who owns vendor/ and whether the disk is writable (`ls -ld vendor`).",
+        _ATTENTION,
+    ),
+    _sign(
+        r"Remote branch .* not found|couldn't find remote ref|did not match any file\(s\) known to git"
+        r"|not our ref|no such remote ref",
+        "the remote has no such branch, tag or commit",
+        "Check what follows the @ in requirements.txt.",
+        _ATTENTION,
+    ),
+    _sign(
+        r"early EOF|unexpected disconnect|hung up unexpectedly|Connection reset|Connection closed|Broken pipe"
+        r"|Could not read from remote repository|RPC failed|kex_exchange_identification|unable to access|curl \d+",
+        "the connection was lost",
+        "Run the command again; what is complete is kept.",
+        _NETWORK,
+    ),
+)
+
+
+class GitFailed(VendorwsError):
+    """A git command failed. `git_says` is what git and ssh printed last, without secrets."""
+
+    def __init__(self, command: str, code: int, stderr: str) -> None:
+        words = _last_words(stderr)
+        for sign in _SIGNS:
+            if sign.words.search(stderr):
+                super().__init__(sign.message, sign.hint)
+                self.code_of_exit = sign.exit_code
+                break
+        else:
+            super().__init__(
+                f"`{redact(command)}` ended with {code}", "Run it by hand to see more (-v shows each one)."
+            )
+            self.code_of_exit = ExitCode.ATTENTION
+        self.git_says = words
+
+
+class GitTimedOut(GitFailed):
+    """A repository took longer than `--timeout` allows."""
+
+    def __init__(self, command: str, seconds: float) -> None:
+        super().__init__(command, -1, "")
+        self.message = f"`{redact(command)}` did not finish within {seconds:g} seconds"
+        self.hint = "Check the connection, or allow more with --timeout SECONDS."
+        self.code_of_exit = ExitCode.NETWORK
+
+
+def _last_words(stderr: str) -> str:
+    """The lines that say why: those of ssh, and git's `error:` and `fatal:`, without progress and advice."""
+    lines = [redact(line.strip()) for line in stderr.replace("\r", "\n").splitlines()]
+    noise = re.compile(r"^(Cloning into|remote: (Enumerating|Counting|Compressing|Total)|Receiving|Resolving|hint:|$)")
+    telling = [line for line in lines if not noise.match(line)]
+    return "\n".join(telling[-8:])

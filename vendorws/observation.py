@@ -1,0 +1,352 @@
+"""Look at one checkout: everything a decision needs, in one pass that changes nothing.
+
+One `git status` tells most of it; git's own files tell the rest (see `repository`), and only where history must be
+compared do further processes run. git is started nowhere but in a folder that was proved to be the top level of a
+repository of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vendorws.git_failures import GitFailed
+from vendorws.gitcmd import Git
+from vendorws.model import (
+    Broken,
+    Changes,
+    Checkout,
+    EmptyFolder,
+    Finding,
+    LocalBranch,
+    Missing,
+    Occupied,
+    Pin,
+    Submodule,
+    Submodules,
+    Symlink,
+    Target,
+    TargetKind,
+    Tips,
+)
+from vendorws.repository import (
+    Config,
+    GitDirectory,
+    ListedRefs,
+    Refs,
+    count_stashes,
+    find_git_directory,
+    is_shallow,
+    logged_commits,
+    operation_in_progress,
+    read_config,
+    submodule_paths,
+)
+from vendorws.targets import PINNED, Asked, Fetched, Known
+from vendorws.urls import same_repository
+
+_HEX = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
+
+
+def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
+    """What is at the pin's place now. `tips` is what its remote answered, if it was asked. Raises GitFailed."""
+    path = runner.vendor / pin.name
+    try:
+        ground = _ground(path)
+    except OSError as error:
+        return Broken(error.strerror or str(error))
+    if not isinstance(ground, _Ground):
+        return ground
+    status = runner.inside(path).with_environment({"GIT_OPTIONAL_LOCKS": "0"}).run(*_STATUS)
+    if status.code != 0:
+        if "not a git repository" in status.stderr:
+            return Broken("git does not take it for a repository")
+        raise GitFailed("git status", status.code, status.stderr)
+    git = runner.inside(path)
+    refs = _refs(git, ground)
+    return _Look(git, pin, path, ground.directory, ground.config, refs, _parse_status(status.text)).checkout(tips)
+
+
+def _refs(git: Git, ground: _Ground) -> Refs | ListedRefs:
+    if ground.config.ref_storage == "files":
+        return Refs(ground.directory)
+    return ListedRefs(git.call("for-each-ref", f"--format={ListedRefs.FORMAT}"))
+
+
+_STATUS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--no-renames",
+    "--untracked-files=normal",
+    "--ignore-submodules=none",
+    "-z",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """A folder that is proved to be the top level of a repository of its own, and that repository's config."""
+
+    directory: GitDirectory
+    config: Config
+
+
+def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
+    if path.is_symlink():
+        return Symlink(str(path.readlink()))
+    if not path.exists():
+        return Missing()
+    if not path.is_dir():
+        return Occupied("a file")
+    names = sorted(entry.name for entry in path.iterdir())
+    if not names:
+        return EmptyFolder()
+    if ".git" not in names:
+        return Occupied(f"a folder with {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}")
+    directory = find_git_directory(path)
+    if isinstance(directory, str):
+        return Broken(directory)
+    try:
+        config = read_config(directory)
+    except ValueError as error:
+        return Broken(str(error))
+    return _not_its_own(path, directory, config) or _Ground(directory, config)
+
+
+def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken | None:
+    """Why git commands in this folder would act on another one: a repository around it, or a work tree elsewhere."""
+    private = directory.private.resolve()
+    for parent in path.resolve().parents:
+        if (parent / ".git").exists() and (parent / ".git").resolve() == private:
+            return Broken(f"its .git is that of {parent}")
+    if config.worktree is not None and (private / config.worktree).resolve() != path.resolve():
+        return Broken(f"its core.worktree is {config.worktree}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    """One parsed `git status --porcelain=v2 --branch -z`."""
+
+    head: str | None
+    branch: str | None
+    upstream: str | None
+    against_upstream: tuple[int, int] | None
+    changes: Changes
+    paths: tuple[str, ...]
+    submodules: tuple[tuple[str, str, str], ...]  # (path, recorded commit, the four letters of git-status(1))
+
+
+def _parse_status(text: str) -> _Status:
+    headers: dict[str, str] = {}
+    staged = unstaged = untracked = conflicted = 0
+    paths: list[str] = []
+    submodules: list[tuple[str, str, str]] = []
+    for entry in text.split("\0"):
+        kind, _, rest = entry.partition(" ")
+        if kind == "#":
+            key, _, value = rest.partition(" ")
+            headers[key] = value
+        elif kind == "1":
+            letters, submodule, _mh, _mi, _mw, _head, index, path = rest.split(" ", 7)
+            staged += letters[0] != "."
+            unstaged += letters[1] != "."
+            paths.append(path)
+            if submodule.startswith("S"):
+                submodules.append((path, index, submodule))
+        elif kind == "u":
+            conflicted += 1
+            paths.append(rest.split(" ", 9)[9])
+        elif kind == "?":
+            untracked += 1
+            paths.append(rest)
+    head, branch = headers.get("branch.oid", "(initial)"), headers.get("branch.head", "(detached)")
+    ahead_behind = headers.get("branch.ab", "").split()
+    return _Status(
+        head=None if head == "(initial)" else head,
+        branch=None if branch == "(detached)" else branch,
+        upstream=headers.get("branch.upstream"),
+        against_upstream=(int(ahead_behind[0]), -int(ahead_behind[1])) if ahead_behind else None,
+        changes=Changes(staged, unstaged, untracked, conflicted),
+        paths=tuple(paths),
+        submodules=tuple(submodules),
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One look at one checkout: git for what needs history, plain reads for the rest."""
+
+    git: Git
+    pin: Pin
+    path: Path
+    directory: GitDirectory
+    config: Config
+    refs: Refs | ListedRefs
+    status: _Status
+
+    def checkout(self, tips: Tips | None) -> Checkout:
+        status, remote, placed = self.status, self.remote(), self.config.placed
+        known = self.known(remote, tips)
+        target = None if known is None else self.target(known)
+        away = status.head is not None and target is not None and status.head != target.commit
+        on_pinned = target is not None and target.kind is TargetKind.BRANCH and status.branch == target.name
+        ours = status.branch is None or (placed is not None and placed.branch == status.branch)
+        ahead, behind = self.distance(target, remote) if away else (0, 0)
+        published = self.published(target, remote)
+        own = self.count(status.head, *published) if on_pinned and ahead else 0
+        return Checkout(
+            remote=remote,
+            url=self.config.remotes.get("origin", next(iter(self.config.remotes.values()), None)),
+            head=status.head,
+            branch=status.branch,
+            target=target,
+            gone=target is None and tips is not None,
+            last_known=self.last_known(remote),
+            ahead=ahead,
+            behind=behind,
+            own=own,
+            fork=self.fork(status.head, published) if 0 < own < ahead else None,
+            unpublished=self.unpublished() if away and ours and not on_pinned else 0,
+            changes=status.changes,
+            in_the_way=tuple(self.in_the_way(target)) if away and ours and not (ahead and own) else (),
+            operation=operation_in_progress(self.directory),
+            stashes=count_stashes(self.directory),
+            shallow=is_shallow(self.directory),
+            local=None if on_pinned else self.local(target),
+            submodules=self.submodules(),
+            placed=placed,
+        )
+
+    def remote(self) -> str | None:
+        """The remote whose URL is the pin's, `origin` first, whatever the others are called."""
+        remotes = self.config.remotes
+        matching = [name for name, url in remotes.items() if same_repository(url, self.pin.url)]
+        return "origin" if "origin" in matching else min(matching, default=None)
+
+    def known(self, remote: str | None, tips: Tips | None) -> Known | None:
+        if remote is None:
+            return None
+        return Fetched(self.refs, remote, self.git) if tips is None else Asked(tips)
+
+    def target(self, known: Known) -> Target | None:
+        """Where the pin points: a branch, else a tag, else a full ref, else a commit, in pip's order."""
+        ref = self.pin.ref
+        if ref is None:
+            return known.default()
+        return known.branch(ref) or known.tag(ref) or known.full(ref) or self.commit_target(ref)
+
+    def commit_target(self, ref: str) -> Target | None:
+        """The pin as a commit that is here; a local branch that happens to be called like one does not count."""
+        if not _HEX.fullmatch(ref):
+            return None
+        if self.status.head == ref:
+            return Target(TargetKind.COMMIT, ref, ref)
+        found = self.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        commit = found.text.split()[-1] if found.code == 0 else ""
+        return Target(TargetKind.COMMIT, ref, commit) if commit.startswith(ref.lower()) else None
+
+    def last_known(self, remote: str | None) -> str | None:
+        if self.pin.ref is None or remote is None:
+            return None
+        return self.refs.commit(f"refs/remotes/{remote}/{self.pin.ref}") or self.refs.commit(
+            f"refs/tags/{self.pin.ref}"
+        )
+
+    def distance(self, target: Target | None, remote: str | None) -> tuple[int, int]:
+        """Commits that HEAD is ahead of the target and behind it; both 0 where they cannot be compared."""
+        status = self.status
+        if target is None or status.head is None:
+            return 0, 0
+        upstream_is_target = target.kind is TargetKind.BRANCH and status.upstream == f"{remote}/{target.name}"
+        fetched = self.refs.commit(f"refs/remotes/{remote}/{target.name}") == target.commit
+        if upstream_is_target and fetched and status.against_upstream is not None:
+            return status.against_upstream
+        return self.left_right(status.head, target.commit)
+
+    def left_right(self, left: str, right: str) -> tuple[int, int]:
+        counted = self.git.run("rev-list", "--left-right", "--count", f"{left}...{right}", "--")
+        if counted.code != 0:  # the target's commit is not here yet
+            return 0, 0
+        ahead, behind = counted.text.split()
+        return int(ahead), int(behind)
+
+    def published(self, target: Target | None, remote: str | None) -> tuple[str, ...]:
+        """Commits that were upstream's at some time: the target, and what its tracking branch was before."""
+        if target is None or remote is None:
+            return ()
+        tracking, placed = f"refs/remotes/{remote}/{target.name}", self.config.placed
+        before = [placed.commit] if placed is not None and placed.ref == self.pin.ref else []
+        now = [commit] if (commit := self.refs.commit(tracking)) else []
+        return tuple(dict.fromkeys([target.commit, *now, *before, *logged_commits(self.directory, tracking)]))
+
+    def count(self, commit: str | None, *without: str) -> int:
+        """How many commits `commit` has that none of `without` has; those that are gone from here do not matter."""
+        if commit is None:
+            return 0
+        excluded = [f"^{other}" for other in without]
+        return int(self.git.call("rev-list", "--count", "--ignore-missing", commit, *excluded, "--"))
+
+    def fork(self, head: str | None, published: tuple[str, ...]) -> str | None:
+        """The commit that the developer's own commits grew from."""
+        there = [commit for commit in published if self.git.run("cat-file", "-e", f"{commit}^{{commit}}").code == 0]
+        return self.git.run("merge-base", str(head), *there).text.strip() or None
+
+    def unpublished(self) -> int:
+        """How many commits of HEAD no remote branch, no tag and no pin of ours has."""
+        placed = [f"^{self.config.placed.commit}"] if self.config.placed else []
+        refs = ("--not", "--remotes", "--tags", f"--glob={PINNED}*")
+        return int(self.git.call("rev-list", "--count", "--ignore-missing", "HEAD", *placed, *refs, "--"))
+
+    def local(self, target: Target | None) -> LocalBranch | None:
+        if target is None or target.kind is not TargetKind.BRANCH:
+            return None
+        commit = self.refs.commit(f"refs/heads/{target.name}")
+        if commit is None or commit == target.commit:
+            return None if commit is None else LocalBranch(commit, 0, 0)
+        return LocalBranch(commit, *self.left_right(commit, target.commit))
+
+    def in_the_way(self, target: Target | None) -> Iterator[str]:
+        """Paths with local content that a move to the target would overwrite, ignored files among them."""
+        ends = (str(self.status.head), target.commit if target else "HEAD")
+        changed = self.git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", *ends, "--")
+        fields = changed.text.split("\0")
+        dirty = set(self.status.paths)
+        for letter, path in zip(fields[::2], fields[1::2], strict=False):
+            if path in dirty or (letter == "A" and self.occupied(path)):
+                yield path
+
+    def occupied(self, path: str) -> bool:
+        """Whether something lies where a new file would go: at the path itself, or a file where a folder must be."""
+        place = self.path / path
+        if os.path.lexists(place):
+            return True
+        folders = [parent for parent in place.parents if self.path in parent.parents]
+        return any(folder.is_symlink() or folder.is_file() for folder in folders)
+
+    def submodules(self) -> Submodules:
+        listed = submodule_paths(self.path)
+        if not listed:
+            return Submodules()
+        missing = tuple(path for path in listed if self.is_recorded(path) and not (self.path / path / ".git").exists())
+        moved = [(path, commit, letters) for path, commit, letters in self.status.submodules if letters[1] == "C"]
+        stuck = tuple(path for path, _, letters in moved if letters[2] == "M" or self.has_own_work(path))
+        behind = tuple(Submodule(path, commit) for path, commit, _ in moved if path not in stuck)
+        return Submodules(missing, behind, stuck)
+
+    def is_recorded(self, path: str) -> bool:
+        """Whether the index has a commit for this submodule; git makes an empty folder for each that has."""
+        place = self.path / path
+        return place.is_dir() and not place.is_symlink() and not any(place.iterdir())
+
+    def has_own_work(self, path: str) -> bool:
+        """Whether a submodule has an operation in progress, or commits that no remote of it has."""
+        place = self.path / path
+        directory = find_git_directory(place)
+        if isinstance(directory, str) or operation_in_progress(directory) is not None:
+            return True
+        return int(self.git.inside(place).call("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", "--")) > 0

@@ -1,0 +1,343 @@
+"""What one pin needs, and why: the policy of vendorws, pure and complete.
+
+`decide` turns a pin and one finding into one step. `sync` carries the step out and looks again until nothing is
+left to do; `sync --dry-run` and `status` print the very same step. The rule beneath all rules: a step is planned
+only where git can prove that nothing of the developer's is lost; in any doubt it is a `Keep` or a `Refuse`.
+docs/safety.md tells the same table in a user's words.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from vendorws.model import (
+    BringForward,
+    Broken,
+    Checkout,
+    Clone,
+    EmptyFolder,
+    FastForward,
+    Finding,
+    Follow,
+    Keep,
+    Missing,
+    Occupied,
+    Pin,
+    Refuse,
+    Retarget,
+    State,
+    Step,
+    Switch,
+    Symlink,
+    Target,
+    TargetKind,
+    UpdateSubmodules,
+)
+from vendorws.redaction import redact
+
+_FINISH = {
+    "merge": ("git", "merge", "--abort"),
+    "rebase": ("git", "rebase", "--abort"),
+    "cherry-pick": ("git", "cherry-pick", "--abort"),
+    "revert": ("git", "revert", "--abort"),
+    "am": ("git", "am", "--abort"),
+    "bisect": ("git", "bisect", "reset"),
+}
+"""How each operation ends and gives back what was there before it; finishing it by hand is the other way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the developer asked for beyond the default: go to the pin (`switch`), correct a remote (`fix_url`)."""
+
+    switch: bool = False
+    fix_url: bool = False
+
+
+def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str) -> Step:
+    """The one step that `pin` needs where `finding` is what is there; `at` is the path to type in a command."""
+    match finding:
+        case Missing():
+            return Clone(state=State.MISSING, reason="missing", command=_sync(pin))
+        case EmptyFolder():
+            return Clone(state=State.MISSING, reason="an empty folder", command=_sync(pin))
+        case Symlink(to):
+            return Keep(state=State.SYMLINK, reason=f"a symbolic link to {to}, left to you")
+        case Occupied(what):
+            reason = f"{what} is in the way, not a git repository"
+            return Refuse(state=State.OCCUPIED, reason=reason, command=_move_aside(at))
+        case Broken(why):
+            return Refuse(state=State.BROKEN, reason=f"not a working git repository: {why}", command=_move_aside(at))
+        case Checkout():
+            return _Case(pin, finding, wish, at).decide()
+
+
+def needs_remote(pin: Pin, finding: Finding, wish: Wish) -> bool:
+    """Whether the next decision depends on what the pin's remote has: only then is it asked."""
+    if not isinstance(finding, Checkout) or finding.operation or finding.remote is None:
+        return False
+    target = finding.target
+    return target is None or target.kind is not TargetKind.COMMIT
+
+
+def _sync(pin: Pin, *options: str) -> str:
+    return shlex.join(["vendorws", "sync", *options, pin.name])
+
+
+def _git(at: str, *arguments: str) -> str:
+    return shlex.join(["git", "-C", at, *arguments])
+
+
+def _move_aside(at: str) -> str:
+    return shlex.join(["mv", at, f"{at}.aside"])
+
+
+def _commits(count: int) -> str:
+    return "1 commit" if count == 1 else f"{count} commits"
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
+
+
+def _short(commit: str | None) -> str:
+    return commit[:10] if commit else "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One checkout under its pin; the methods read from the most general question to the most special."""
+
+    pin: Pin
+    checkout: Checkout
+    wish: Wish
+    at: str
+
+    def decide(self) -> Step:
+        checkout = self.checkout
+        if checkout.operation is not None:
+            return self._operation(checkout.operation)
+        if checkout.remote is None:
+            return self._wrong_remote()
+        if checkout.target is None:
+            return self._no_target()
+        if checkout.head is None:
+            return self._unborn(checkout.target)
+        if checkout.target.kind is TargetKind.BRANCH and checkout.branch == checkout.target.name:
+            return self._on_the_pinned_branch(checkout.target)
+        if checkout.target.kind is not TargetKind.BRANCH and checkout.head == checkout.target.commit:
+            return self._at_the_target()
+        if checkout.branch is None:
+            return self._detached(checkout.target)
+        if self._is_ours(checkout.branch):
+            return self._pin_changed(checkout.target)
+        return self._on_another_branch(checkout.branch, checkout.target)
+
+    # -- before the target matters ---------------------------------------------------------------------------
+
+    def _operation(self, operation: str) -> Step:
+        return Refuse(
+            state=State.OPERATION,
+            reason=f"a {operation} is in progress; finish it, or take it back",
+            command=_git(self.at, *_FINISH[operation][1:]),
+        )
+
+    def _wrong_remote(self) -> Step:
+        checkout, url = self.checkout, self.pin.url
+        placed_by_us = checkout.placed is not None and checkout.placed.url == checkout.url
+        if placed_by_us:
+            reason = f"the URL in {self.pin.source} changed to {redact(url)}"
+            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin))
+        there = f"origin is {redact(checkout.url)}" if checkout.url else "it has no remote"
+        if self.wish.fix_url:
+            reason = f"{there}; set to {redact(url)}"
+            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin, "--fix-url"))
+        return Refuse(
+            state=State.WRONG_REMOTE,
+            reason=f"{there}, the pin says {redact(url)}",
+            command=_sync(self.pin, "--fix-url"),
+        )
+
+    def _no_target(self) -> Step:
+        what = self.pin.ref or "the default branch"
+        if not self.checkout.gone:
+            return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=_sync(self.pin))
+        known = f"; last known at {_short(self.checkout.last_known)}" if self.checkout.last_known else ""
+        return Refuse(
+            state=State.GONE,
+            reason=f"{what} no longer exists on {self.checkout.remote}{known}",
+            command=_git(self.at, "ls-remote", str(self.checkout.remote)),
+        )
+
+    def _unborn(self, target: Target) -> Step:
+        changes = self.checkout.changes
+        if changes.tracked or changes.untracked:
+            return Refuse(
+                state=State.UNBORN,
+                reason="a new repository with files of your own, and no commit",
+                command=_move_aside(self.at),
+            )
+        return Switch(state=State.UNBORN, reason=f"no commit yet; goes to {_name(target)}", target=target)
+
+    # -- at the pin ------------------------------------------------------------------------------------------
+
+    def _at_the_target(self) -> Step:
+        submodules = self.checkout.submodules
+        if submodules.stuck:
+            return Refuse(
+                state=State.SUBMODULE,
+                reason=f"submodule {_some(submodules.stuck)} holds work of its own; record it, or move it aside",
+                command=_git(self.at, "add", "--", *submodules.stuck),
+            )
+        if submodules.missing or submodules.behind:
+            paths = (*submodules.missing, *(submodule.path for submodule in submodules.behind))
+            return UpdateSubmodules(
+                state=State.SUBMODULE,
+                reason=f"submodule {_some(paths)} to be brought to its recorded commit",
+                submodules=submodules,
+                command=_sync(self.pin),
+            )
+        return Keep(state=State.IN_SYNC, reason="in sync")
+
+    def _on_the_pinned_branch(self, target: Target) -> Step:
+        checkout = self.checkout
+        if not checkout.ahead and not checkout.behind:
+            return self._at_the_target()
+        if checkout.shallow:
+            return Keep(state=State.SHALLOW, reason="its history is shallow, sync deepens it", command=_sync(self.pin))
+        if checkout.ahead and not checkout.own:
+            return self._rewritten(target)
+        if not checkout.ahead:
+            return self._behind(target)
+        if not checkout.behind:
+            push = _git(self.at, "push", str(checkout.remote), f"HEAD:{target.name}")
+            return Keep(state=State.AHEAD, reason=f"{checkout.ahead} unpushed", command=push)
+        return self._diverged(target)
+
+    def _behind(self, target: Target) -> Step:
+        checkout = self.checkout
+        if checkout.in_the_way:
+            return Refuse(
+                state=State.BLOCKED,
+                reason=f"{checkout.behind} behind, but {_some(checkout.in_the_way)} would be overwritten",
+                command=_stash(self.at, checkout),
+            )
+        if checkout.changes.conflicted:
+            return Refuse(
+                state=State.BLOCKED,
+                reason=f"{checkout.behind} behind, with conflicts to resolve first",
+                command=_git(self.at, "status"),
+            )
+        return FastForward(
+            state=State.BEHIND,
+            reason=f"{checkout.behind} behind",
+            branch=target.name,
+            commit=target.commit,
+            command=_sync(self.pin),
+        )
+
+    def _rewritten(self, target: Target) -> Step:
+        checkout = self.checkout
+        if checkout.changes.tracked or checkout.in_the_way:
+            return Refuse(
+                state=State.REWRITTEN,
+                reason=f"{target.name} was rewritten on {checkout.remote}, and there are local changes",
+                command=_stash(self.at, checkout),
+            )
+        return Follow(
+            state=State.REWRITTEN,
+            reason=f"{target.name} was rewritten on {checkout.remote}",
+            branch=target.name,
+            commit=target.commit,
+            command=_sync(self.pin),
+        )
+
+    def _diverged(self, target: Target) -> Step:
+        checkout = self.checkout
+        upstream = f"{checkout.remote}/{target.name}"
+        counts = f"{checkout.ahead}/{checkout.behind}"
+        if checkout.own < checkout.ahead:
+            return Refuse(
+                state=State.REWRITTEN,
+                reason=f"{upstream} was rewritten under your {_commits(checkout.own)}",
+                command=_git(self.at, "rebase", "--onto", upstream, _short(checkout.fork)),
+            )
+        return Refuse(
+            state=State.DIVERGED,
+            reason=f"diverged {counts}: rebase, or `{_git(self.at, 'merge', upstream)}`",
+            command=_git(self.at, "rebase", upstream),
+        )
+
+    # -- elsewhere -------------------------------------------------------------------------------------------
+
+    def _is_ours(self, branch: str) -> bool:
+        """Whether vendorws put this branch there for what the pin said before (or for a default branch renamed)."""
+        placed = self.checkout.placed
+        if placed is None or placed.branch != branch:
+            return False
+        return placed.ref != self.pin.ref or self.pin.ref is None
+
+    def _pin_changed(self, target: Target) -> Step:
+        checkout = self.checkout
+        reason = f"the pin is now {_name(target)}"
+        if checkout.unpublished and not self.wish.switch:
+            blocked = f"{reason}, but {checkout.branch} has {_commits(checkout.unpublished)} unpushed"
+            return Refuse(state=State.PIN_CHANGED, reason=blocked, command=_sync(self.pin, "--switch"))
+        return self._go(State.PIN_CHANGED, reason, target)
+
+    def _detached(self, target: Target) -> Step:
+        checkout = self.checkout
+        if checkout.unpublished:
+            return Refuse(
+                state=State.DETACHED,
+                reason=f"detached, with {_commits(checkout.unpublished)} on no branch",
+                command=_git(self.at, "switch", "-c", "my-work"),
+            )
+        placed = checkout.placed
+        tag_stayed = placed is not None and placed.ref == self.pin.ref and placed.commit == checkout.head
+        if target.kind is TargetKind.TAG and tag_stayed and not self.wish.switch:
+            return Refuse(
+                state=State.TAG_MOVED,
+                reason=f"tag {target.name} moved: {_short(checkout.head)} -> {_short(target.commit)}",
+                command=_sync(self.pin, "--switch"),
+            )
+        return self._go(State.DETACHED, f"detached at {_short(checkout.head)}, the pin is {_name(target)}", target)
+
+    def _go(self, state: State, reason: str, target: Target) -> Step:
+        """To the target, unless there are changes that would have to come along."""
+        if self.checkout.changes.tracked or self.checkout.in_the_way:
+            return Refuse(
+                state=state, reason=f"{reason}, but there are local changes", command=_stash(self.at, self.checkout)
+            )
+        return Switch(state=state, reason=reason, target=target, command=_sync(self.pin))
+
+    def _on_another_branch(self, branch: str, target: Target) -> Step:
+        checkout = self.checkout
+        reason = f"on {branch}, the pin is {_name(target)}"
+        if self.wish.switch:
+            return self._go(State.OTHER_BRANCH, reason, target)
+        local = checkout.local
+        if local is not None and local.behind and not local.ahead:
+            return BringForward(
+                state=State.OTHER_BRANCH,
+                reason=f"{reason}, which is brought forward by {_commits(local.behind)}",
+                branch=target.name,
+                commit=target.commit,
+                command=_sync(self.pin, "--switch"),
+            )
+        return Keep(state=State.OTHER_BRANCH, reason=reason, command=_sync(self.pin, "--switch"))
+
+
+def _name(target: Target) -> str:
+    if target.kind is TargetKind.COMMIT:
+        return f"commit {_short(target.commit)}"
+    return f"{target.kind.value} {target.name}"
+
+
+def _stash(at: str, checkout: Checkout) -> str:
+    """Put what is in the way into the stash; naming the paths takes ignored files along too."""
+    if checkout.in_the_way:
+        return _git(at, "stash", "push", "--all", "--", *checkout.in_the_way)
+    return _git(at, "stash", "push")

@@ -1,0 +1,111 @@
+"""Where things were before a run moved them: rescue refs, written in one transaction with nothing else.
+
+For each run that moves something in a repository, `refs/vendorws/runs/<run>/` holds
+
+    was/HEAD, was/heads/<branch>, was/tags/<tag>   what they pointed at before the run's first move
+    was-on/<branch>                                exists where HEAD was on that branch
+    now/HEAD, now/heads/<branch>, now-on/<branch>  the same after the run's last move
+
+so that a commit is never reachable by the reflog alone, and `vendorws undo` knows both ends. A run is named after
+its start, `20261123T214500Z-1a2b`, and names sort by time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+RUNS = "refs/vendorws/runs/"
+KEEP_DAYS = 30
+KEEP_RUNS = 20
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def run_name(now: datetime, salt: str) -> str:
+    """The name of a run that starts at `now` (with a time zone); `salt` tells two of one second apart."""
+    return f"{now.astimezone(timezone.utc).strftime(_STAMP)}-{salt}"
+
+
+def run_started(run: str) -> datetime | None:
+    """When a run started, or None where the name is not one of ours."""
+    try:
+        return datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where HEAD and some branches and tags stand: `branch` is None when HEAD is detached.
+
+    `refs` maps names below `refs/`, `heads/main` or `tags/v1`, to object names.
+    """
+
+    head: str
+    branch: str | None
+    refs: Mapping[str, str] = field(default_factory=dict)
+
+
+def note_before(run: str, position: Position) -> str:
+    """The `git update-ref --stdin` lines that note a position before a move; what is noted already stays."""
+    return _note(f"{RUNS}{run}/was", position)
+
+
+def note_after(run: str, position: Position) -> str:
+    """The same for the position after a move."""
+    return _note(f"{RUNS}{run}/now", position)
+
+
+def forget(refs: Iterable[str]) -> str:
+    """The `git update-ref --stdin` lines that delete these refs."""
+    return "".join(f"delete {ref}\n" for ref in refs)
+
+
+def expired(refs: Iterable[str], now: datetime) -> list[str]:
+    """Those of all rescue refs that belong to old runs: older than 30 days, or before the last 20."""
+    by_run: dict[str, list[str]] = {}
+    for ref in refs:
+        if ref.startswith(RUNS):
+            by_run.setdefault(ref.removeprefix(RUNS).split("/", 1)[0], []).append(ref)
+    ours = sorted((run for run in by_run if run_started(run)), reverse=True)
+    oldest = now - timedelta(days=KEEP_DAYS)
+    old = [run for place, run in enumerate(ours) if place >= KEEP_RUNS or (run_started(run) or now) < oldest]
+    return [ref for run in old for ref in by_run[run]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One run as a repository remembers it: both ends of what it moved."""
+
+    run: str
+    was: Position
+    now: Position
+
+
+def last_recorded(refs: Mapping[str, str]) -> Recorded | None:
+    """The newest complete run among all rescue refs (full ref name to object name)."""
+    runs = sorted({ref.removeprefix(RUNS).split("/", 1)[0] for ref in refs if ref.startswith(RUNS)}, reverse=True)
+    for run in runs:
+        was, now = _position(refs, f"{RUNS}{run}/was"), _position(refs, f"{RUNS}{run}/now")
+        if was is not None and now is not None:
+            return Recorded(run, was, now)
+    return None
+
+
+def _note(prefix: str, position: Position) -> str:
+    lines = [f"update {prefix}/HEAD {position.head}\n"]
+    lines += [f"update {prefix}/{name} {commit}\n" for name, commit in position.refs.items()]
+    if position.branch is not None:
+        lines.append(f"update {prefix}-on/{position.branch} {position.head}\n")
+    return "".join(lines)
+
+
+def _position(refs: Mapping[str, str], prefix: str) -> Position | None:
+    head = refs.get(f"{prefix}/HEAD")
+    if head is None:
+        return None
+    on = [name.removeprefix(f"{prefix}-on/") for name in refs if name.startswith(f"{prefix}-on/")]
+    below = {name.removeprefix(f"{prefix}/"): commit for name, commit in refs.items() if name.startswith(f"{prefix}/")}
+    moved = {name: commit for name, commit in below.items() if name.startswith(("heads/", "tags/"))}
+    return Position(head=head, branch=on[0] if on else None, refs=moved)

@@ -1,0 +1,50 @@
+"""What a git URL says: its server, and whether two of them name one repository."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+_SCP = re.compile(r"(?P<login>[^/:]+@)?(?P<host>\[[^\]]+\]|[^/:]+):(?!//)(?P<path>.*)", re.DOTALL)
+_DEFAULT_PORTS = {"ssh": "22", "https": "443", "http": "80", "git": "9418"}
+
+
+def same_repository(one: str, other: str) -> bool:
+    """Whether two URLs name one repository on one server by one transport, however they are spelt.
+
+    The scp-like form equals its ssh:// form; `.git`, a trailing slash, the case of the host and a default port do
+    not matter. Another transport is another remote: a developer may reach one and not the other.
+    """
+    return one == other or _normal(one) == _normal(other)
+
+
+def server(url: str) -> str | None:
+    """Who is asked for this URL: `ssh://git@host:22`, the same for all repositories there; None for a local path."""
+    scheme, login, host, port, _ = _normal(url)
+    return f"{scheme}://{login}{host}:{port}" if host else None
+
+
+def _normal(url: str) -> tuple[str, str, str, str, str]:
+    """Transport, login, host, port and path of a URL."""
+    if "://" not in url:
+        scp = _SCP.fullmatch(url)
+        if scp is None or "/" in (scp["login"] or ""):
+            return "file", "", "", "", _path(url)
+        return "ssh", scp["login"] or "", scp["host"].strip("[]").lower(), "22", _path(scp["path"].lstrip("/"))
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    authority, slash, path = rest.partition("/")
+    if scheme == "file":
+        return "file", "", "", "", _path(unquote(slash + path))
+    parts = urlsplit(f"//{authority}")
+    host = (parts.hostname or "").lower()
+    login = f"{parts.username}@" if parts.username else ""
+    tail = parts.netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")[2]
+    if tail.isdigit():
+        return scheme, login, host, str(int(tail)), _path(path)
+    colon_path = f"{tail}/{path}" if ":" in parts.netloc.rpartition("@")[2].rpartition("]")[2] and tail else path
+    return scheme, login, host, _DEFAULT_PORTS.get(scheme, ""), _path(colon_path)
+
+
+def _path(path: str) -> str:
+    return path.rstrip("/").removesuffix(".git").rstrip("/")
