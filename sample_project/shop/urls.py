@@ -1,0 +1,7 @@
+"""One address: the shop's only invoice."""
+
+from django.urls import path
+
+from shop.views import invoice
+
+urlpatterns = [path("", invoice)]
