@@ -1,12 +1,66 @@
-"""The app, the shared options, the one error funnel and `main`."""
+"""The app, the one error funnel and `main`.
+
+Commands are registered here and import what they need when they run, so that `--help` and completion answer at once.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import Annotated
+
 import typer
 
-app = typer.Typer()
+from vendorws import __version__
+from vendorws.commands import list_requirements, override, status, sync
+from vendorws.errors import VendorwsError
+
+app = typer.Typer(
+    name="vendorws",
+    help="Work on the private git packages of requirements.txt, where pip puts them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("sync")(sync.sync)
+app.command("status")(status.status)
+app.command("list")(list_requirements.list_requirements)
+app.command("override")(override.override)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  (the shape that typer asks for)
+    if wanted:
+        typer.echo(f"vendorws {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[  # noqa: FBT002
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script: run a command, turn an expected failure into its sentence and exit code."""
+    from vendorws.environment import forget_leaked_environment
+
+    forget_leaked_environment()
+    try:
+        app()
+    except VendorwsError as error:
+        _print_error(error)
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining about it while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _print_error(error: VendorwsError) -> None:
+    from vendorws.redaction import redact
+
+    lines = [f"error: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
+    sys.stderr.write(redact("\n".join(lines)) + "\n")

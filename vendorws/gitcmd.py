@@ -27,25 +27,6 @@ from vendorws.errors import EnvironmentProblem
 from vendorws.git_failures import GitFailed, GitTimedOut
 from vendorws.redaction import redact
 
-# What a git hook leaves in the environment (`git rev-parse --local-env-vars`), less the GIT_CONFIG_* that carry
-# `-c` settings: any of these would turn each command below upon the repository whose hook is running.
-_LEAKED = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
-
 # Settings that hold for every command, whatever the user configured:
 _ALWAYS = (
     "protocol.ext.allow=never",  # a URL must never be a command
@@ -191,12 +172,6 @@ def require_git() -> None:
     """Raise EnvironmentProblem where there is no git to run."""
     if shutil.which("git") is None:
         raise EnvironmentProblem("git is not installed (or not on the PATH).", "Install git 2.30 or newer.")
-
-
-def forget_leaked_environment() -> None:
-    """Clear what a git hook or an alias leaves behind, so that no command here acts on that repository."""
-    for name in _LEAKED:
-        os.environ.pop(name, None)
 
 
 def batch_ssh_command(environ: Mapping[str, str], configured: str | None) -> str:

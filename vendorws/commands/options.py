@@ -1,0 +1,102 @@
+"""The options that several commands share, spelt once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vendorws.errors import VendorwsError
+    from vendorws.model import Problem
+
+
+class Color(str, Enum):
+    """When to use colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def complete_names(incomplete: str) -> list[str]:
+    """The packages that a shell may offer after `vendorws sync`."""
+    from vendorws.pins import read_requirements
+    from vendorws.settings import read_settings
+
+    pins = read_requirements(read_settings(Path.cwd())).pins
+    return [pin.name for pin in pins if pin.name.startswith(incomplete)]
+
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Only these packages.", autocompletion=complete_names, show_default=False),
+]
+RequirementFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--requirement", "-r", metavar="FILE", help="Read this requirements file (repeatable)."),
+]
+Project = Annotated[
+    Path | None,
+    typer.Option("--project", metavar="DIR", help="The project's folder, instead of the one around here."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, max=64, envvar="VENDORWS_JOBS", help="Repositories at a time."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", min=1, metavar="SECONDS", envvar="VENDORWS_TIMEOUT", help="For one repository."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what needs attention.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each git command.")]
+ColorChoice = Annotated[Color, typer.Option("--color", help="When to use colour.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+def shown_path(root: Path) -> Path:
+    """`root` as it is typed from here, for the commands that are suggested."""
+    return Path(os.path.relpath(root, Path.cwd()))
+
+
+def tracer(*, verbose: bool) -> Tracer | None:
+    """Where `-v` shows each git command: standard error."""
+    return Tracer() if verbose else None
+
+
+class Tracer:
+    """Prints a git command as it starts."""
+
+    def __call__(self, line: str) -> None:
+        sys.stderr.write(f"+ {line}\n")
+
+
+def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The names typed, in pip's canonical spelling (`Acme_Billing` is `acme-billing`)."""
+    from packaging.utils import canonicalize_name
+
+    return tuple(canonicalize_name(Path(name).name) for name in names or ())
+
+
+def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
+    """Say what a pip of today would read otherwise."""
+    if quiet:
+        return
+    for problem in warnings:
+        err.print(f"warning: {problem.file}:{problem.line}: {problem.message}")
+        if problem.hint:
+            err.print(f"  {problem.hint}")
+
+
+def print_error(err: Console, error: VendorwsError) -> None:
+    """An expected failure: its sentence, and the next action below it."""
+    err.print(f"error: {error.message}")
+    if error.hint:
+        err.print(f"  {error.hint}")

@@ -1,0 +1,78 @@
+"""`vendorws status`: one line for each repository."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vendorws.commands import options as shared
+from vendorws.commands.sync import select
+
+
+def status(
+    names: shared.Names = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Ask the remotes first.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when anything is not at its pin.")] = False,
+    requirement: shared.RequirementFiles = None,
+    project: shared.Project = None,
+    jobs: shared.Jobs = None,
+    timeout: shared.Timeout = None,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
+) -> None:
+    """Show where each checkout stands against its pin, and what to type next.
+
+    Looks only, and only here: nothing is fetched unless you say --fetch.
+
+    Examples:
+
+        vendorws status
+
+        vendorws status --fetch
+
+        vendorws status --exit-code && docker compose build
+    """
+    from vendorws import report, terminal
+    from vendorws.errors import ExitCode
+    from vendorws.gitcmd import require_git
+    from vendorws.pins import read_valid_requirements
+    from vendorws.plan import Wish
+    from vendorws.settings import read_settings
+    from vendorws.sync import DEFAULT_JOBS, Options
+    from vendorws.sync import status as run
+
+    require_git()
+    settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    requirements = read_valid_requirements(settings)
+    pins = select(requirements.pins, shared.chosen(names))
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    here = shared.shown_path(settings.root)
+    how = Options(
+        wish=Wish(),
+        jobs=jobs or settings.jobs or DEFAULT_JOBS,
+        timeout=timeout or settings.timeout,
+        dry_run=False,
+        wait=True,
+        trace=shared.tracer(verbose=verbose),
+        at=lambda pin: str(here / pin.path),
+    )
+    result = run(settings, pins, how, terminal.PlainProgress(err, quiet=quiet), fetch=fetch)
+    if as_json:
+        out.print(json.dumps(report.document("status", result.outcomes), indent=2))
+    else:
+        terminal.print_rows(out, [report.status_row(outcome) for outcome in result.outcomes])
+        for outcome in result.outcomes:
+            for line in report.failure_lines(outcome):
+                err.print(line)
+        if not result.outcomes and not quiet:
+            err.print("No package is vendored here; `vendorws list` says why for each line.")
+    code = report.status_exit_code(result.outcomes, interrupted=result.interrupted)
+    if exit_code and code is ExitCode.DONE and report.off_pin(result.outcomes):
+        code = ExitCode.ATTENTION
+    raise typer.Exit(int(code))

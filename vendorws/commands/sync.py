@@ -1,0 +1,138 @@
+"""`vendorws sync`: bring every checkout to its pin, and the override up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from vendorws.model import Pin
+    from vendorws.settings import Settings
+    from vendorws.sync import Options, Result
+
+
+def sync(
+    names: shared.Names = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done; touch nothing.")] = False,
+    switch: Annotated[bool, typer.Option("--switch", help="Go to the pin from your own branch, if clean.")] = False,
+    fix_url: Annotated[bool, typer.Option("--fix-url", help="Set origin to the URL that the pin says.")] = False,
+    override: Annotated[bool, typer.Option("--override/--no-override", help="Write the Compose override too.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait while another vendorws is at work here.")] = True,
+    requirement: shared.RequirementFiles = None,
+    project: shared.Project = None,
+    jobs: shared.Jobs = None,
+    timeout: shared.Timeout = None,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
+) -> None:
+    """Clone what is missing, fast-forward what moved, and mount it all.
+
+    Whatever you have changed, committed or begun is left exactly as it is and reported with the command that helps.
+
+    Examples:
+
+        vendorws sync
+
+        vendorws sync acme-billing --switch
+
+        vendorws sync --dry-run
+    """
+    from vendorws import report, terminal
+    from vendorws.gitcmd import require_git
+    from vendorws.pins import read_valid_requirements
+    from vendorws.plan import Wish
+    from vendorws.settings import read_settings
+    from vendorws.sync import DEFAULT_JOBS, Options
+    from vendorws.sync import sync as run
+
+    require_git()
+    settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    requirements = read_valid_requirements(settings)
+    pins = select(requirements.pins, shared.chosen(names))
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    shared.warn(err, requirements.warnings, quiet=quiet or as_json)
+    here = shared.shown_path(settings.root)
+    how = Options(
+        wish=Wish(switch=switch, fix_url=fix_url),
+        jobs=jobs or settings.jobs or DEFAULT_JOBS,
+        timeout=timeout or settings.timeout,
+        dry_run=dry_run,
+        wait=wait,
+        trace=shared.tracer(verbose=verbose),
+        at=lambda pin: str(here / pin.path),
+    )
+    live = terminal.is_live(err, quiet=quiet or verbose)
+    display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
+    with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
+        result = run(settings, pins, how, display)
+    code = int(report.exit_code(result.outcomes, interrupted=result.interrupted))
+    if as_json:
+        out.print(json.dumps(report.document("sync", result.outcomes), indent=2))
+    else:
+        show(out, err, result, how, quiet=quiet)
+    if override and not dry_run and not result.interrupted:
+        code = write_override(settings, requirements.pins, err, quiet=quiet) or code
+    raise typer.Exit(code)
+
+
+def select(pins: Sequence[Pin], names: Sequence[str]) -> tuple[Pin, ...]:
+    """The pins of these names, all of them without any. Raises UsageError for a name that is no pin."""
+    from vendorws.errors import UsageError
+
+    known = {pin.name for pin in pins}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{name} is not vendored here.", f"Vendored are: {', '.join(sorted(known)) or 'none'}.")
+    return tuple(pin for pin in pins if not names or pin.name in names)
+
+
+def show(out: Console, err: Console, result: Result, how: Options, *, quiet: bool) -> None:
+    """A line for each repository, then what failed or waits for the developer, then the count."""
+    from rich.text import Text
+
+    from vendorws import report
+
+    text = report.planned_text if how.dry_run else report.done_text
+    width = max((len(outcome.pin.name) for outcome in result.outcomes), default=0)
+    for outcome in result.outcomes:
+        style = report.outcome_style(outcome)
+        if quiet and style != "red":
+            continue
+        line = Text(f"{outcome.pin.name.ljust(width)}  ", style="bold")
+        line.append(text(outcome), style=f"not bold {style}".strip())
+        out.print(line)
+    for outcome in result.outcomes:
+        for advice in report.attention_lines(outcome):
+            err.print(advice)
+    if not quiet:
+        out.print(report.summary(result.outcomes, dry_run=how.dry_run))
+
+
+def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> int:
+    """Bring the override up to date with the checkouts that are there; the exit code of what went wrong, or 0."""
+    from vendorws.errors import VendorwsError
+    from vendorws.override import existing_checkouts, update_override
+
+    try:
+        result = update_override(settings, existing_checkouts(settings, pins))
+    except VendorwsError as error:
+        shared.print_error(err, error)
+        return int(error.exit_code)
+    for note in result.notes:
+        err.print(f"note: {note}")
+    if result.status.value in ("written", "removed") and result.path is not None and not quiet:
+        err.print(f"{result.path.name} {result.status.value}: {len(result.mounts)} mounts")
+    return 0

@@ -1,0 +1,30 @@
+"""What the environment of this process must not say."""
+
+from __future__ import annotations
+
+import os
+
+# What a git hook leaves in the environment (`git rev-parse --local-env-vars`), less the GIT_CONFIG_* that carry
+# `-c` settings: any of these would turn each command below upon the repository whose hook is running.
+_LEAKED = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+
+
+def forget_leaked_environment() -> None:
+    """Clear what a git hook or an alias leaves behind, so that no command here acts on that repository."""
+    for name in _LEAKED:
+        os.environ.pop(name, None)

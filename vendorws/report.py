@@ -1,0 +1,319 @@
+"""Outcomes in words: rows and sentences for people, JSON for programs, one exit code for the shell.
+
+Everything here is pure. Text and JSON are two renderings of the same values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vendorws.errors import ExitCode
+from vendorws.model import (
+    BringForward,
+    Changes,
+    Checkout,
+    Clone,
+    FastForward,
+    Follow,
+    Keep,
+    Move,
+    Outcome,
+    Refuse,
+    Retarget,
+    State,
+    Switch,
+    UpdateSubmodules,
+)
+from vendorws.redaction import redact
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One repository on one line; `style` names the colour that says the same as the words."""
+
+    name: str
+    pin: str
+    at: str
+    standing: str
+    changes: str
+    command: str
+    style: str
+
+
+# -- status ----------------------------------------------------------------------------------------------------
+
+
+def status_row(outcome: Outcome) -> Row:
+    """Where one repository stands: its pin, what is checked out, the standing, local changes, the next command."""
+    checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
+    return Row(
+        name=outcome.pin.name,
+        pin=outcome.pin.ref or "(default)",
+        at=_at(checkout),
+        standing=_standing(outcome),
+        changes=_changes(checkout),
+        command=next_command(outcome) or "",
+        style=_style(outcome),
+    )
+
+
+def _at(checkout: Checkout | None) -> str:
+    if checkout is None:
+        return "-"
+    if checkout.branch is not None:
+        return checkout.branch
+    return f"({checkout.head[:10]})" if checkout.head else "-"
+
+
+def _standing(outcome: Outcome) -> str:
+    reason = outcome.verdict.reason if outcome.verdict else ""
+    if outcome.failure is None:
+        return reason
+    return f"{reason}; {outcome.failure.message}" if reason else outcome.failure.message
+
+
+def _changes(checkout: Checkout | None) -> str:
+    if checkout is None:
+        return ""
+    changes = checkout.changes
+    counts = (
+        (changes.conflicted, "conflicted"),
+        (changes.staged, "staged"),
+        (changes.unstaged, "unstaged"),
+        (changes.untracked, "untracked"),
+        (checkout.stashes, "stash" if checkout.stashes == 1 else "stashes"),
+    )
+    return ", ".join(f"{count} {what}" for count, what in counts if count)
+
+
+def _style(outcome: Outcome) -> str:
+    if outcome.failure is not None or isinstance(outcome.verdict, Refuse):
+        return "red"
+    if outcome.verdict is not None and outcome.verdict.state is State.IN_SYNC:
+        return "green"
+    return "yellow"
+
+
+def next_command(outcome: Outcome) -> str | None:
+    """What to type next for this repository, if there is something to do."""
+    if outcome.verdict is None or outcome.verdict.state is State.IN_SYNC:
+        return None
+    return outcome.verdict.command
+
+
+def off_pin(outcomes: Iterable[Outcome]) -> bool:
+    """Whether any repository is not at its pin: what `status --exit-code` asks."""
+    return any(outcome.verdict is None or outcome.verdict.state is not State.IN_SYNC for outcome in outcomes)
+
+
+# -- sync ------------------------------------------------------------------------------------------------------
+
+
+def done_text(outcome: Outcome) -> str:
+    """What was done to one repository and where it stands now, in a few words."""
+    if outcome.failure is not None:
+        before = f"{', '.join(map(_past, outcome.done))}; then " if outcome.done else ""
+        return f"{before}{outcome.failure.message}"
+    done = ", ".join(_past(step) for step in outcome.done)
+    verdict = outcome.verdict
+    if verdict is None:
+        return done or "nothing to do"
+    if verdict.state is State.IN_SYNC:
+        return "; ".join(part for part in (done or "in sync", _unsaved(outcome)) if part)
+    return "; ".join(part for part in (done, verdict.reason, _unsaved(outcome)) if part)
+
+
+def _unsaved(outcome: Outcome) -> str:
+    checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
+    changes = _changes(checkout)
+    return f"left as it is: {changes}" if changes else ""
+
+
+def planned_text(outcome: Outcome) -> str:
+    """What `sync` would do to one repository, from the very step it would take."""
+    if outcome.failure is not None:
+        return outcome.failure.message
+    verdict = outcome.verdict
+    if verdict is None or isinstance(verdict, Keep | Refuse):
+        return done_text(outcome)
+    return f"would {_future(verdict, outcome)} ({verdict.reason})"
+
+
+def _past(step: Move) -> str:
+    match step:
+        case Clone():
+            return "cloned"
+        case Retarget(url=url):
+            return f"remote set to {redact(url)}"
+        case Switch(target=target):
+            return f"switched to {target.name}"
+        case FastForward(reason=reason):
+            return f"fast-forwarded ({reason})"
+        case Follow(branch=branch, reason=reason):
+            return f"followed {branch} ({reason}; the old tip is kept, see `vendorws undo`)"
+        case BringForward(branch=branch):
+            return f"{branch} brought forward behind the scenes"
+        case UpdateSubmodules():
+            return "submodules updated"
+
+
+def _future(step: Move, outcome: Outcome) -> str:
+    match step:
+        case Clone():
+            return f"clone {redact(outcome.pin.url)}"
+        case Retarget(url=url):
+            return f"set the remote to {redact(url)}"
+        case Switch(target=target):
+            return f"switch to {target.name}"
+        case FastForward(branch=branch):
+            return f"fast-forward {branch}"
+        case Follow(branch=branch):
+            return f"follow {branch}"
+        case BringForward(branch=branch):
+            return f"bring {branch} forward"
+        case UpdateSubmodules():
+            return "update submodules"
+
+
+def failure_lines(outcome: Outcome) -> list[str]:
+    """What went wrong with one repository in git's own words, and the next action; nothing where nothing did."""
+    failure = outcome.failure
+    if failure is None or failure.exit_code is ExitCode.INTERRUPTED:
+        return []
+    says = [f"  git: {line}" for line in failure.git_says.splitlines()]
+    hint = [f"  {failure.hint}"] if failure.hint else []
+    return [f"{outcome.pin.name}: {failure.message}", *says, *hint]
+
+
+def attention_lines(outcome: Outcome) -> list[str]:
+    """The same, and the command that helps where only the developer can go on."""
+    if isinstance(outcome.verdict, Refuse) and outcome.failure is None and outcome.verdict.command:
+        return [f"{outcome.pin.name}: {outcome.verdict.reason}", f"  -> {outcome.verdict.command}"]
+    return failure_lines(outcome)
+
+
+def outcome_style(outcome: Outcome) -> str:
+    """The colour of a repository's line in `sync`."""
+    if outcome.failure is not None or isinstance(outcome.verdict, Refuse):
+        return "red"
+    return "green" if outcome.done else ""
+
+
+def summary(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
+    """One line that counts what became of the repositories."""
+    counts = Counter(_kind(outcome, dry_run=dry_run) for outcome in outcomes)
+    order = (
+        "cloned",
+        "updated",
+        "to clone",
+        "to update",
+        "in sync",
+        "left as is",
+        "needs attention",
+        "failed",
+        "not done",
+    )
+    parts = [f"{counts[kind]} {kind}" for kind in order if counts[kind]]
+    return ", ".join(parts).replace("2 needs", "2 need") if parts else "nothing to sync"
+
+
+def _kind(outcome: Outcome, *, dry_run: bool) -> str:
+    if outcome.failure is not None:
+        return "not done" if outcome.failure.exit_code is ExitCode.INTERRUPTED else "failed"
+    verdict = outcome.verdict
+    if isinstance(verdict, Refuse):
+        return "waiting for you"
+    if dry_run and verdict is not None and not isinstance(verdict, Keep):
+        return "to clone" if isinstance(verdict, Clone) else "to update"
+    if any(isinstance(step, Clone) for step in outcome.done):
+        return "cloned"
+    if any(not isinstance(step, BringForward) for step in outcome.done):
+        return "updated"
+    return "in sync" if verdict is not None and verdict.state is State.IN_SYNC else "left as is"
+
+
+def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool = False) -> ExitCode:
+    """The worst that happened: interrupted, then environment, network, attention."""
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    codes = {outcome.failure.exit_code for outcome in outcomes if outcome.failure is not None}
+    codes |= {ExitCode.ATTENTION for outcome in outcomes if isinstance(outcome.verdict, Refuse)}
+    order = (ExitCode.INTERRUPTED, ExitCode.ENVIRONMENT, ExitCode.NETWORK, ExitCode.USAGE, ExitCode.ATTENTION)
+    return next((code for code in order if code in codes), ExitCode.DONE)
+
+
+def status_exit_code(outcomes: Sequence[Outcome], *, interrupted: bool = False) -> ExitCode:
+    """`status` only looks: what waits for the developer is no failure of it, a remote that does not answer is."""
+    failed = [outcome for outcome in outcomes if outcome.failure is not None]
+    return exit_code(
+        [Outcome(o.pin, o.done, None, o.finding, o.failure, o.seconds) for o in failed], interrupted=interrupted
+    )
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def document(command: str, outcomes: Iterable[Outcome], **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The JSON document of `status` and `sync`."""
+    repositories = [repository_object(outcome) for outcome in outcomes]
+    return {"schema_version": SCHEMA_VERSION, "command": command, "repositories": repositories, **more}
+
+
+def repository_object(outcome: Outcome) -> dict[str, Any]:
+    """One repository; null stands for what is not known."""
+    pin, verdict = outcome.pin, outcome.verdict
+    checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
+    return {
+        "name": pin.name,
+        "path": str(pin.path),
+        "url": redact(pin.url),
+        "pin": {"ref": pin.ref, **_pin_target(checkout)},
+        **_checkout_object(checkout),
+        "state": (verdict.state if verdict else State.UNKNOWN).value,
+        "reason": redact(_standing(outcome)) or None,
+        "command": next_command(outcome),
+        "done": [_past(step) for step in outcome.done],
+        "failure": _failure_object(outcome),
+    }
+
+
+def _pin_target(checkout: Checkout | None) -> dict[str, str | None]:
+    target = checkout.target if checkout else None
+    return {"kind": target.kind.value if target else None, "commit": target.commit if target else None}
+
+
+def _checkout_object(checkout: Checkout | None) -> dict[str, Any]:
+    if checkout is None:
+        names = ("head", "branch", "ahead", "behind", "staged", "unstaged", "untracked", "conflicted")
+        return {**dict.fromkeys((*names, "stashes", "operation"))}
+    comparable = checkout.target is not None and checkout.head is not None
+    changes: Changes = checkout.changes
+    return {
+        "head": checkout.head,
+        "branch": checkout.branch,
+        "ahead": checkout.ahead if comparable else None,
+        "behind": checkout.behind if comparable else None,
+        "staged": changes.staged,
+        "unstaged": changes.unstaged,
+        "untracked": changes.untracked,
+        "conflicted": changes.conflicted,
+        "stashes": checkout.stashes,
+        "operation": checkout.operation,
+    }
+
+
+def _failure_object(outcome: Outcome) -> dict[str, Any] | None:
+    failure = outcome.failure
+    if failure is None:
+        return None
+    return {
+        "message": redact(failure.message),
+        "hint": failure.hint,
+        "git_says": failure.git_says,
+        "exit_code": int(failure.exit_code),
+    }
