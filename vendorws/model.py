@@ -214,7 +214,7 @@ class Checkout:
     counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
     they grew from; `unpublished` counts those that no remote branch or tag has. `in_the_way` are paths that a move
     to the target would overwrite. `local` is the pinned branch while another is checked out. `placed` is what
-    vendorws last put there.
+    vendorws last put there, `ssh_command` the checkout's own `core.sshCommand`.
     """
 
     remote: str | None
@@ -237,6 +237,7 @@ class Checkout:
     local: LocalBranch | None
     submodules: Submodules
     placed: Placed | None
+    ssh_command: str | None
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout

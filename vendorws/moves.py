@@ -37,7 +37,7 @@ from vendorws.model import (
     Tips,
     UpdateSubmodules,
 )
-from vendorws.observation import observe
+from vendorws.observation import first_target
 from vendorws.targets import kept_at
 
 if sys.version_info >= (3, 11):
@@ -108,29 +108,29 @@ def _parse_tips(listed: str) -> Tips:
     return Tips(refs, default)
 
 
-def fetch(work: Work, checkout: Checkout, tips: Tips) -> None:
-    """Bring in what `checkout` (observed with these tips) lacks of its target. Raises GitFailed."""
-    git, remote, target = work.inside, str(checkout.remote), checkout.target
-    deepen = ("--unshallow",) if checkout.shallow and target is not None and target.commit != checkout.head else ()
+def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
+    """Bring in the pin's target as the remote has it now; None: it is no ref there. Raises GitFailed."""
+    git, remote = work.inside, str(checkout.remote)
     if target is None:
-        _fetch_commit(work, remote, tips)
-    elif target.kind is not TargetKind.COMMIT:
-        here, refspec = _refspec(work, remote, target)
-        if here or deepen:
-            git.call(*_FETCH, *deepen, "--", remote, refspec, progress=True)
-    if work.pin.ref is None and target is not None:
+        _fetch_commit(work, remote)
+        return
+    here, refspec = _refspec(work, remote, target)
+    deepen = ("--unshallow",) if checkout.shallow and target.commit != checkout.head else ()
+    if deepen or not here:
+        git.call(*_FETCH, *deepen, "--", remote, refspec, progress=True)
+    if work.pin.ref is None:
         _follow_default_branch(git, remote, target.name)
 
 
 def _refspec(work: Work, remote: str, target: Target) -> tuple[bool, str]:
-    """Whether the target must be fetched, and as what; a tag that is here already is never overwritten."""
+    """Whether the target is here, and the refspec that brings it; a tag of that name is never overwritten."""
     ref, kept = _names(remote, target)
     expected = target.tag_object or target.commit
     found = work.inside.run("rev-parse", "--verify", "--quiet", "--end-of-options", kept)
     if target.kind is TargetKind.TAG and found.code == 0 and found.text.strip() != expected:
         kept = kept_at(ref)
         found = work.inside.run("rev-parse", "--verify", "--quiet", "--end-of-options", kept)
-    return found.text.strip() != expected, f"+{ref}:{kept}"
+    return found.text.strip() == expected, f"+{ref}:{kept}"
 
 
 def _names(remote: str, target: Target) -> tuple[str, str]:
@@ -142,7 +142,7 @@ def _names(remote: str, target: Target) -> tuple[str, str]:
     return target.name, kept_at(target.name)
 
 
-def _fetch_commit(work: Work, remote: str, tips: Tips) -> None:
+def _fetch_commit(work: Work, remote: str) -> None:
     """A pin that is no branch and no tag there may be a commit: in some branch, or to be had by its full name."""
     ref = work.pin.ref or ""
     if not re.fullmatch(r"[0-9a-fA-F]{4,64}", ref):
@@ -312,13 +312,10 @@ def _at(pin: Pin, name: str) -> Pin:
 
 
 def _check_out_first(work: Work) -> None:
-    found = observe(work.git, work.pin)
-    assert isinstance(found, Checkout)
-    if found.target is None:
+    target = first_target(work.git, work.pin)
+    if target is None:
         _fetch_unusual(work)
-        found = observe(work.git, work.pin)
-        assert isinstance(found, Checkout)
-    target = found.target
+        target = first_target(work.git, work.pin)
     if target is None:
         raise NoSuchRef(work.pin)
     git = work.inside

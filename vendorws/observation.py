@@ -45,7 +45,7 @@ from vendorws.repository import (
     read_config,
     submodule_paths,
 )
-from vendorws.targets import PINNED, Asked, Fetched, Known
+from vendorws.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.urls import same_repository
 
 _HEX = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
@@ -85,6 +85,27 @@ _STATUS = (
     "--ignore-submodules=none",
     "-z",
 )
+
+
+def first_target(git: Git, pin: Pin) -> Target | None:
+    """Where the pin points in a fresh clone, whose folder is the pin's place. Raises GitFailed."""
+    path = git.vendor / pin.name
+    ground = _ground(path)
+    assert isinstance(ground, _Ground)
+    inside = git.inside(path)
+    return find_target(pin, Fetched(_refs(inside, ground), "origin", inside)) or commit_target(inside, pin, None)
+
+
+def commit_target(git: Git, pin: Pin, head: str | None) -> Target | None:
+    """The pin as a commit that is here; a branch that happens to be called like one does not count."""
+    ref = pin.ref or ""
+    if not _HEX.fullmatch(ref):
+        return None
+    if head == ref:
+        return Target(TargetKind.COMMIT, ref, ref)
+    found = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    commit = found.text.split()[-1] if found.code == 0 else ""
+    return Target(TargetKind.COMMIT, ref, commit) if commit.startswith(ref.lower()) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +213,9 @@ class _Look:
     def checkout(self, tips: Tips | None) -> Checkout:
         status, remote, placed = self.status, self.remote(), self.config.placed
         known = self.known(remote, tips)
-        target = None if known is None else self.target(known)
+        target = (
+            None if known is None else find_target(self.pin, known) or commit_target(self.git, self.pin, status.head)
+        )
         away = status.head is not None and target is not None and status.head != target.commit
         on_pinned = target is not None and target.kind is TargetKind.BRANCH and status.branch == target.name
         ours = status.branch is None or (placed is not None and placed.branch == status.branch)
@@ -220,6 +243,7 @@ class _Look:
             local=None if on_pinned else self.local(target),
             submodules=self.submodules(),
             placed=placed,
+            ssh_command=self.config.ssh_command,
         )
 
     def remote(self) -> str | None:
@@ -234,21 +258,7 @@ class _Look:
         return Fetched(self.refs, remote, self.git) if tips is None else Asked(tips)
 
     def target(self, known: Known) -> Target | None:
-        """Where the pin points: a branch, else a tag, else a full ref, else a commit, in pip's order."""
-        ref = self.pin.ref
-        if ref is None:
-            return known.default()
-        return known.branch(ref) or known.tag(ref) or known.full(ref) or self.commit_target(ref)
-
-    def commit_target(self, ref: str) -> Target | None:
-        """The pin as a commit that is here; a local branch that happens to be called like one does not count."""
-        if not _HEX.fullmatch(ref):
-            return None
-        if self.status.head == ref:
-            return Target(TargetKind.COMMIT, ref, ref)
-        found = self.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        commit = found.text.split()[-1] if found.code == 0 else ""
-        return Target(TargetKind.COMMIT, ref, commit) if commit.startswith(ref.lower()) else None
+        return find_target(self.pin, known) or commit_target(self.git, self.pin, self.status.head)
 
     def last_known(self, remote: str | None) -> str | None:
         if self.pin.ref is None or remote is None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Protocol
 
 from vendorws.gitcmd import Git
-from vendorws.model import Target, TargetKind, Tips
+from vendorws.model import Pin, Target, TargetKind, Tips
 from vendorws.repository import ListedRefs, Refs
 
 PINNED = "refs/vendorws/pinned/"
 """Where a ref is kept that git itself would not keep: a pin spelt in full, or a tag that moved on the remote."""
+
+
+def find_target(pin: Pin, known: Known) -> Target | None:
+    """Where the pin points: a branch, else a tag, else a full ref, in pip's order; a commit is known to nobody."""
+    if pin.ref is None:
+        return known.default()
+    return known.branch(pin.ref) or known.tag(pin.ref) or known.full(pin.ref)
 
 
 class Known(Protocol):
