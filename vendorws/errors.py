@@ -6,8 +6,12 @@ one place that turns it into text on stderr and an exit code. Any other exceptio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from vendorws.model import Problem
 
 
 class ExitCode(IntEnum):
@@ -36,6 +40,30 @@ class UsageError(VendorwsError):
     """The command line or `[tool.vendorws]` is wrong."""
 
     exit_code = ExitCode.USAGE
+
+
+class RequirementsError(VendorwsError):
+    """Lines of the requirements files are wrong; `problems` has all of them, `message` says all of them."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(problem_text, problems)))
+        self.problems = tuple(problems)
+
+
+def problem_text(problem: Problem) -> str:
+    """Where, what is wrong with which text, and what to write: two or three lines, each below the other."""
+    where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    rows = [f"{where}: {problem.message}"]
+    rows += [f"    {visible(problem.text)}"] if problem.text else []
+    rows += [f"    {visible(problem.hint)}"] if problem.hint else []
+    return "\n".join(rows)
+
+
+def visible(text: str) -> str:
+    """`text` with what a terminal would act upon, or not show, written as an escape."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 class EnvironmentProblem(VendorwsError):
