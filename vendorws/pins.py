@@ -93,8 +93,8 @@ def parse(lines: Iterable[Line], environment: Mapping[str, str]) -> Requirements
     for line in lines:
         hashes.see(line)
         verdict = _verdict(line, environment)
-        clash = verdict.claim and claims.setdefault(verdict.claim.name, _Claims()).clash(verdict.claim)
-        verdicts.append(replace(verdict, errors=(*verdict.errors, clash)) if clash else verdict)
+        clash = claims.setdefault(verdict.claim.name, _Claims()).clash(verdict.claim) if verdict.claim else None
+        verdicts.append(verdict if clash is None else replace(_broken(line.place, *clash), warnings=verdict.warnings))
     found = Requirements(
         requirements=tuple(verdict.requirement for verdict in verdicts if verdict.requirement),
         errors=tuple(problem for verdict in verdicts for problem in verdict.errors),
@@ -132,8 +132,8 @@ class _Claims:
     plain: _Claim | None = None
     constraints: dict[vcs_url.Identity, _Claim] = field(default_factory=dict)
 
-    def clash(self, claim: _Claim) -> Problem | None:
-        """The error that `claim` makes with an earlier one, if any; it is remembered for the later ones."""
+    def clash(self, claim: _Claim) -> tuple[str, str] | None:
+        """What is wrong with `claim` beside an earlier one, and what to do, if so; later ones are held against it."""
         rival = next(self._rivals(claim), None)
         if claim.constraint:
             self.constraints.setdefault(claim.identity, claim)
@@ -154,11 +154,14 @@ class _Claims:
                 yield other
 
 
-def _clash(claim: _Claim, rival: _Claim) -> Problem:
-    return _problem(
-        claim.place,
-        f"{claim.name} is asked for twice, with another URL, revision or kind: see {rival.place.file}:"
-        f"{rival.place.line}. Both claim the folder vendor/{claim.name}.",
+def _clash(claim: _Claim, rival: _Claim) -> tuple[str, str]:
+    there = f"{rival.place.file}:{rival.place.line}"
+    if claim.constraint or rival.constraint:
+        return f"This line and {there} ask for {claim.name} from different URLs.", "Write the same URL in both."
+    if not (claim.editable and rival.editable):
+        return f"{there} asks for {claim.name} too: one of them is editable, one is not.", "Keep one of the two lines."
+    return (
+        f"{there} claims the folder vendor/{claim.name} too, for another URL or revision.",
         "Keep one of the two lines.",
     )
 
@@ -238,7 +241,7 @@ _Version = tuple[int, int]
 _Bound = tuple[_Version, str]
 """A pip version at which the verdict on a line changes, and why."""
 
-_USAGE = "Write git+ssh://git@host/path.git@revision#egg=name."
+_USAGE = "Write -e git+ssh://git@host/path.git@revision#egg=name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,12 +437,12 @@ def _scheme(url: str) -> str:
 
 def _missing_egg(url: str) -> _Wrong:
     if "@egg=" in url:
-        return _Wrong("@egg= is not #egg=, so pip finds no name.", f"Write -e {'#egg='.join(url.rsplit('@egg=', 1))}.")
+        return _Wrong("@egg= is not #egg=, so pip finds no name.", f"Write -e {'#egg='.join(url.rsplit('@egg=', 1))}")
     message = "pip cannot tell the package's name from this line: #egg= is missing."
     base, _, fragment = url.partition("#")
     if _NAME.fullmatch(fragment):
-        return _Wrong(message, f"Write -e {base}#egg={fragment}.")
-    return _Wrong(message, f"Add #egg= with the package's name: -e {base}#egg=name.")
+        return _Wrong(message, f"Write -e {base}#egg={fragment}")
+    return _Wrong(message, f"Add #egg= with the package's name: -e {base}#egg=name")
 
 
 _SPECIFIERS = r"(?:==|!=|<=|>=|<|>)\s*[^,;\s)]*"

@@ -1,0 +1,69 @@
+"""`vendorws list`: every line of the requirements files with its verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vendorws.model import Requirements
+
+
+def list_requirements(
+    requirement: shared.RequirementFiles = None,
+    project: shared.Project = None,
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
+) -> None:
+    """Show each line of the requirements files: which are vendored, to where, and why the others are not.
+
+    Reads files only; nothing is cloned or written.
+
+    Examples:
+
+        vendorws list
+
+        vendorws list -r requirements/dev.txt
+
+        vendorws list --json | jq '.requirements[] | select(.vendored)'
+    """
+    from vendorws import listing, terminal
+    from vendorws.errors import ExitCode, RequirementsError
+    from vendorws.pins import read_requirements
+    from vendorws.settings import read_settings
+
+    found = read_requirements(read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ())))
+    if as_json:
+        sys.stdout.write(json.dumps(listing.document(found), indent=2) + "\n")
+        raise typer.Exit(int(ExitCode.USAGE if found.errors else ExitCode.DONE))
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    show(out, found)
+    sys.stdout.flush()
+    shared.warn(err, found.warnings, quiet=False)
+    if found.errors:
+        raise RequirementsError(found.errors)
+
+
+def show(out: Console, found: Requirements) -> None:
+    """One line for each requirement; on a terminal it is cut where the screen ends."""
+    from rich.text import Text
+
+    from vendorws import listing
+
+    for row in listing.rows(found):
+        line = Text(f"{row.where}  ")
+        line.append(f"{row.verdict}  ", style=row.style)
+        line.append(row.text)
+        if out.is_terminal:
+            line.truncate(out.width, overflow="ellipsis")
+        line.rstrip()
+        out.print(line)
+    out.print(listing.summary(found))
