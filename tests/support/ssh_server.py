@@ -134,11 +134,10 @@ class SshServer:
         )
 
     async def _close_acceptor(self) -> None:
-        self._acceptor.close()
-        await self._acceptor.wait_closed()
+        self._acceptor.close()  # waiting for it would wait for every open connection too
 
     async def _shut(self) -> None:
-        await self._close_acceptor()
+        self._acceptor.close()
         for connection in tuple(self._open):
             connection.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
