@@ -78,6 +78,7 @@ echo 'MOTTO = "Quality, at last"' >>vendor/acme-theme/acme_theme/__init__.py
 show vendorws sync
 show vendorws status
 show git status --short
+echo '(nothing: to your own repository, vendor/ and the override do not exist)'
 
-chapter 'The end. Look around: what you saw is still there'
+chapter 'The end. Have a look around, it is all still there:'
 printf '  %s\n' "$folder/shop"
