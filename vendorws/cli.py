@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from vendorws import __version__
-from vendorws.commands import list_requirements, override, status, sync
+from vendorws.commands import list_requirements, override, status, sync, undo
 from vendorws.errors import VendorwsError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("sync")(sync.sync)
 app.command("status")(status.status)
 app.command("list")(list_requirements.list_requirements)
 app.command("override")(override.override)
+app.command("undo")(undo.undo)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (the shape that typer asks for)

@@ -213,8 +213,8 @@ class Checkout:
     it, `last_known` being its last commit. `ahead` and `behind` count commits of HEAD against the target. `own`
     counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
     they grew from; `unpublished` counts those that no remote branch or tag has. `in_the_way` are paths that a move
-    to the target would overwrite. `local` is the pinned branch while another is checked out. `placed` is what
-    vendorws last put there, `ssh_command` the checkout's own `core.sshCommand`.
+    to the target would overwrite. `local` is the pinned branch while another is checked out, `local_tag` what the
+    pinned tag holds here. `placed` is what vendorws last put there, `ssh_command` the checkout's `core.sshCommand`.
     """
 
     remote: str | None
@@ -235,6 +235,7 @@ class Checkout:
     stashes: int
     shallow: bool
     local: LocalBranch | None
+    local_tag: str | None
     submodules: Submodules
     placed: Placed | None
     ssh_command: str | None

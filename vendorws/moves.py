@@ -46,7 +46,7 @@ else:
     from typing_extensions import assert_never
 
 # `git checkout` and `git merge` take ignored files for expendable unless they are told not to.
-_CHECKOUT = ("checkout", "--quiet", "--no-overwrite-ignore")
+CHECKOUT = ("checkout", "--quiet", "--no-overwrite-ignore")
 _FETCH = ("fetch", "--no-write-fetch-head", "--no-recurse-submodules", "--progress")
 
 
@@ -195,21 +195,21 @@ def apply(work: Work, step: Move, checkout: Checkout | None) -> None:
         case Retarget(url=url):
             _retarget(work, checkout, url)
         case Switch(target=target):
-            with _noted(work, checkout, target):
-                _switch(work, checkout, target)
+            _note_move(work, checkout, step)
+            _switch(work, checkout, target)
             _remember(work, target, checkout.placed)
         case FastForward(branch=branch, commit=commit):
-            with _noted(work, checkout):
-                work.inside.call(*_MERGE, commit)
+            _note_move(work, checkout, step)
+            work.inside.call(*_MERGE, commit)
             _remember(work, Target(TargetKind.BRANCH, branch, commit), checkout.placed)
         case Follow(branch=branch, commit=commit):
-            with _noted(work, checkout):
-                _follow(work, checkout, branch, commit)
+            _note_move(work, checkout, step)
+            _follow(work, checkout, branch, commit)
             _remember(work, Target(TargetKind.BRANCH, branch, commit), checkout.placed)
         case BringForward(branch=branch, commit=commit):
-            with _noted(work, checkout, Target(TargetKind.BRANCH, branch, commit)):
-                # A fetch from itself moves a branch only forward, and never one that a worktree has checked out.
-                work.inside.call("fetch", "--no-write-fetch-head", "--no-tags", ".", f"{commit}:refs/heads/{branch}")
+            _note_move(work, checkout, step)
+            # A fetch from itself moves a branch only forward, and never one that a worktree has checked out.
+            work.inside.call("fetch", "--no-write-fetch-head", "--no-tags", ".", f"{commit}:refs/heads/{branch}")
         case UpdateSubmodules():
             _update_submodules(work, step)
         case _:
@@ -236,20 +236,20 @@ def _retarget(work: Work, checkout: Checkout, url: str) -> None:
 def _switch(work: Work, checkout: Checkout, target: Target) -> None:
     git = work.inside
     if target.kind is not TargetKind.BRANCH:
-        git.call(*_CHECKOUT, "--detach", target.commit, "--")
-        if target.kind is TargetKind.TAG and target.tag_object is not None:
-            git.call("update-ref", "--", f"refs/tags/{target.name}", target.tag_object)
+        git.call(*CHECKOUT, "--detach", target.commit, "--")
+        if target.kind is TargetKind.TAG and target.tag_object not in (None, checkout.local_tag):
+            git.call("update-ref", "--", f"refs/tags/{target.name}", str(target.tag_object))
     elif checkout.local is not None:
-        git.call(*_CHECKOUT, target.name, "--")
+        git.call(*CHECKOUT, target.name, "--")
     else:
         tracking = f"refs/remotes/{checkout.remote}/{target.name}"
-        git.call(*_CHECKOUT, "-b", target.name, "--track", tracking, "--")
+        git.call(*CHECKOUT, "-b", target.name, "--track", tracking, "--")
 
 
 def _follow(work: Work, checkout: Checkout, branch: str, commit: str) -> None:
     """Go to the new commit first, then move the branch if it is still where it was, then back onto the branch."""
     git, ref = work.inside, f"refs/heads/{branch}"
-    git.call(*_CHECKOUT, "--detach", commit, "--")
+    git.call(*CHECKOUT, "--detach", commit, "--")
     git.call("update-ref", "--", ref, commit, str(checkout.head))
     git.call("symbolic-ref", "HEAD", ref)
 
@@ -259,7 +259,7 @@ def _update_submodules(work: Work, step: UpdateSubmodules) -> None:
         git = work.inside.inside(work.path / submodule.path)
         if git.run("cat-file", "-e", f"{submodule.recorded}^{{commit}}").code != 0:
             git.call(*_FETCH, "--tags", progress=True)
-        git.call(*_CHECKOUT, "--detach", submodule.recorded, "--")
+        git.call(*CHECKOUT, "--detach", submodule.recorded, "--")
         git.call("submodule", "update", "--init", "--recursive")
     if step.submodules.missing:
         _clone_submodules(work.inside, *step.submodules.missing)
@@ -350,40 +350,15 @@ def remove_partial(partial: Path) -> None:
 # -- rescue ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _noted(work: Work, checkout: Checkout, target: Target | None = None) -> Iterator[None]:
-    """Note where things are before a move, and where they are after it."""
+def note(work: Work, was: rescue.Position, now: rescue.Position) -> None:
+    """Note both ends of a move before it is made, and let go of old runs; one transaction."""
     git = work.inside
-    before = _position(work, checkout, target)
-    listed = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).splitlines()
-    lines = rescue.forget(rescue.expired(listed, datetime.now(timezone.utc)))
-    if before is not None and f"{rescue.RUNS}{work.run}/was/HEAD" not in listed:
-        lines += rescue.note_before(work.run, before)
-    git.call("update-ref", "--stdin", stdin=lines)
-    yield
-    git.call("update-ref", "--stdin", stdin=rescue.note_after(work.run, _position_now(git, before)))
+    there = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).splitlines()
+    old = rescue.expired(there, datetime.now(timezone.utc))
+    git.call("update-ref", "--stdin", stdin=rescue.forget(old) + rescue.note(work.run, was, now, set(there)))
 
 
-def _position(work: Work, checkout: Checkout, target: Target | None) -> rescue.Position | None:
-    """Where a checkout stands before a move that may touch its branch, and the target's branch or tag."""
-    if checkout.head is None:
-        return None
-    names = [f"heads/{checkout.branch}"] if checkout.branch else []
-    if target is not None and target.kind in (TargetKind.BRANCH, TargetKind.TAG):
-        names.append(f"{'heads' if target.kind is TargetKind.BRANCH else 'tags'}/{target.name}")
-    return rescue.Position(checkout.head, checkout.branch, _where(work.inside, names))
-
-
-def _position_now(git: Git, before: rescue.Position | None) -> rescue.Position:
-    """Where HEAD and the refs of `before` are now."""
-    branch = git.run("symbolic-ref", "--quiet", "--short", "HEAD").text.strip() or None
-    names = {*(before.refs if before else ()), *([f"heads/{branch}"] if branch else ())}
-    return rescue.Position(git.call("rev-parse", "HEAD").strip(), branch, _where(git, sorted(names)))
-
-
-def _where(git: Git, names: list[str]) -> dict[str, str]:
-    """What these refs (named below `refs/`) hold, for those that exist."""
-    if not names:
-        return {}
-    listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", *(f"refs/{name}" for name in names))
-    return dict(line.removeprefix("refs/").split(" ", 1) for line in listed.splitlines())
+def _note_move(work: Work, checkout: Checkout, move: rescue.Moving) -> None:
+    ends = rescue.ends(checkout, move)
+    if ends is not None:
+        note(work, *ends)

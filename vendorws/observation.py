@@ -241,6 +241,9 @@ class _Look:
             stashes=count_stashes(self.directory),
             shallow=is_shallow(self.directory),
             local=None if on_pinned else self.local(target),
+            local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
+            if target and target.kind is TargetKind.TAG
+            else None,
             submodules=self.submodules(),
             placed=placed,
             ssh_command=self.config.ssh_command,

@@ -1,4 +1,4 @@
-"""Where things were before a run moved them: rescue refs, written in one transaction with nothing else.
+"""Where things were before a run moved them: rescue refs, written in one transaction before each move.
 
 For each run that moves something in a repository, `refs/vendorws/runs/<run>/` holds
 
@@ -12,9 +12,11 @@ its start, `20261123T214500Z-1a2b`, and names sort by time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+
+from vendorws.model import BringForward, Checkout, FastForward, Follow, Switch, TargetKind
 
 RUNS = "refs/vendorws/runs/"
 KEEP_DAYS = 30
@@ -47,14 +49,45 @@ class Position:
     refs: Mapping[str, str] = field(default_factory=dict)
 
 
-def note_before(run: str, position: Position) -> str:
-    """The `git update-ref --stdin` lines that note a position before a move; what is noted already stays."""
-    return _note(f"{RUNS}{run}/was", position)
+Moving = FastForward | Follow | BringForward | Switch
 
 
-def note_after(run: str, position: Position) -> str:
-    """The same for the position after a move."""
-    return _note(f"{RUNS}{run}/now", position)
+def ends(checkout: Checkout, move: Moving) -> tuple[Position, Position] | None:
+    """Where things stand before a move, and where they will stand after it; None without a commit to lose."""
+    if checkout.head is None:
+        return None
+    here = {f"heads/{checkout.branch}": checkout.head} if checkout.branch else {}
+    local = checkout.local.commit if checkout.local else None
+    if isinstance(move, FastForward | Follow):
+        moved = {f"heads/{move.branch}": move.commit}
+        return Position(checkout.head, checkout.branch, here), Position(move.commit, move.branch, moved)
+    if isinstance(move, BringForward):
+        was = {**here, f"heads/{move.branch}": str(local)}
+        now = {**here, f"heads/{move.branch}": move.commit}
+        return Position(checkout.head, checkout.branch, was), Position(checkout.head, checkout.branch, now)
+    target = move.target
+    if target.kind is TargetKind.BRANCH:
+        there = {f"heads/{target.name}": local} if local else {}
+        tip = local or target.commit
+        now = {**here, f"heads/{target.name}": tip}
+        return Position(checkout.head, checkout.branch, {**here, **there}), Position(tip, target.name, now)
+    old, new = _tag(checkout.local_tag, target.name), _tag(target.tag_object, target.name)
+    return Position(checkout.head, checkout.branch, {**here, **old}), Position(target.commit, None, {**here, **new})
+
+
+def _tag(held: str | None, name: str) -> dict[str, str]:
+    return {f"tags/{name}": held} if held else {}
+
+
+def note(run: str, was: Position, now: Position, there: Collection[str]) -> str:
+    """The `git update-ref --stdin` lines that note both ends of a move.
+
+    `there` are the rescue refs that exist: what an earlier move of the same run noted as `was` stays.
+    """
+    prefix = f"{RUNS}{run}"
+    first = f"{prefix}/was/HEAD" not in there
+    before = _lines(f"{prefix}/was", was if first else Position(was.head, None, was.refs), there)
+    return before + _forget_branch(prefix, now, there) + _lines(f"{prefix}/now", now, ())
 
 
 def forget(refs: Iterable[str]) -> str:
@@ -93,12 +126,16 @@ def last_recorded(refs: Mapping[str, str]) -> Recorded | None:
     return None
 
 
-def _note(prefix: str, position: Position) -> str:
-    lines = [f"update {prefix}/HEAD {position.head}\n"]
-    lines += [f"update {prefix}/{name} {commit}\n" for name, commit in position.refs.items()]
-    if position.branch is not None:
-        lines.append(f"update {prefix}-on/{position.branch} {position.head}\n")
-    return "".join(lines)
+def _lines(prefix: str, position: Position, there: Collection[str]) -> str:
+    on = {f"{prefix}-on/{position.branch}": position.head} if position.branch is not None else {}
+    below = {f"{prefix}/{name}": held for name, held in {"HEAD": position.head, **position.refs}.items()}
+    return "".join(f"update {ref} {held}\n" for ref, held in {**below, **on}.items() if ref not in there)
+
+
+def _forget_branch(prefix: str, now: Position, there: Collection[str]) -> str:
+    """HEAD was on another branch after the move before this one."""
+    on = f"{prefix}/now-on/"
+    return forget(ref for ref in there if ref.startswith(on) and ref != f"{on}{now.branch}")
 
 
 def _position(refs: Mapping[str, str], prefix: str) -> Position | None:

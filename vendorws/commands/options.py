@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vendorws.errors import VendorwsError
-    from vendorws.model import Problem
+    from vendorws.model import Pin, Problem
 
 
 class Color(str, Enum):
@@ -100,3 +100,14 @@ def print_error(err: Console, error: VendorwsError) -> None:
     err.print(f"error: {error.message}")
     if error.hint:
         err.print(f"  {error.hint}")
+
+
+def select(pins: Sequence[Pin], names: Sequence[str]) -> tuple[Pin, ...]:
+    """The pins of these names, all of them without any. Raises UsageError for a name that is no pin."""
+    from vendorws.errors import UsageError
+
+    known = {pin.name for pin in pins}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{name} is not vendored here.", f"Vendored are: {', '.join(sorted(known)) or 'none'}.")
+    return tuple(pin for pin in pins if not names or pin.name in names)

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from vendorws.commands import options as shared
-from vendorws.commands.sync import select
 
 
 def status(
@@ -50,7 +49,7 @@ def status(
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     requirements = read_valid_requirements(settings)
-    pins = select(requirements.pins, shared.chosen(names))
+    pins = shared.select(requirements.pins, shared.chosen(names))
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     here = shared.shown_path(settings.root)
     how = Options(

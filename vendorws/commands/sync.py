@@ -61,7 +61,7 @@ def sync(
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     requirements = read_valid_requirements(settings)
-    pins = select(requirements.pins, shared.chosen(names))
+    pins = shared.select(requirements.pins, shared.chosen(names))
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     shared.warn(err, requirements.warnings, quiet=quiet or as_json)
     here = shared.shown_path(settings.root)
@@ -86,17 +86,6 @@ def sync(
     if override and not dry_run and not result.interrupted:
         code = write_override(settings, requirements.pins, err, quiet=quiet) or code
     raise typer.Exit(code)
-
-
-def select(pins: Sequence[Pin], names: Sequence[str]) -> tuple[Pin, ...]:
-    """The pins of these names, all of them without any. Raises UsageError for a name that is no pin."""
-    from vendorws.errors import UsageError
-
-    known = {pin.name for pin in pins}
-    for name in names:
-        if name not in known:
-            raise UsageError(f"{name} is not vendored here.", f"Vendored are: {', '.join(sorted(known)) or 'none'}.")
-    return tuple(pin for pin in pins if not names or pin.name in names)
 
 
 def show(out: Console, err: Console, result: Result, how: Options, *, quiet: bool) -> None:
