@@ -121,17 +121,10 @@ def done_text(outcome: Outcome) -> str:
         return f"{before}{outcome.failure.message}"
     done = ", ".join(_past(step) for step in outcome.done)
     verdict = outcome.verdict
-    if verdict is None:
-        return done or "nothing to do"
-    if verdict.state is State.IN_SYNC:
-        return "; ".join(part for part in (done or "in sync", _unsaved(outcome)) if part)
-    return "; ".join(part for part in (done, verdict.reason, _unsaved(outcome)) if part)
-
-
-def _unsaved(outcome: Outcome) -> str:
-    checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
-    changes = _changes(checkout)
-    return f"left as it is: {changes}" if changes else ""
+    standing = "" if verdict is None or (done and verdict.state is State.IN_SYNC) else verdict.reason
+    changes = _changes(outcome.finding if isinstance(outcome.finding, Checkout) else None)
+    text = "; ".join(part for part in (done, standing) if part) or "nothing to do"
+    return f"{text} ({changes})" if changes else text
 
 
 def planned_text(outcome: Outcome) -> str:
@@ -190,11 +183,15 @@ def failure_lines(outcome: Outcome) -> list[str]:
     return [f"{outcome.pin.name}: {failure.message}", *says, *hint]
 
 
-def attention_lines(outcome: Outcome) -> list[str]:
-    """The same, and the command that helps where only the developer can go on."""
-    if isinstance(outcome.verdict, Refuse) and outcome.failure is None and outcome.verdict.command:
-        return [f"{outcome.pin.name}: {outcome.verdict.reason}", f"  -> {outcome.verdict.command}"]
-    return failure_lines(outcome)
+def waiting_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """The command that helps, for each repository where only the developer can go on."""
+    waiting = [(outcome.pin.name, next_command(outcome)) for outcome in outcomes if _waits(outcome)]
+    width = max((len(name) for name, _ in waiting), default=0)
+    return [f"  {name.ljust(width)}  -> {command}" for name, command in waiting]
+
+
+def _waits(outcome: Outcome) -> bool:
+    return isinstance(outcome.verdict, Refuse) and outcome.failure is None and next_command(outcome) is not None
 
 
 def outcome_style(outcome: Outcome) -> str:
@@ -214,7 +211,7 @@ def summary(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
         "to update",
         "in sync",
         "left as is",
-        "needs attention",
+        "waiting for you",
         "failed",
         "not done",
     )

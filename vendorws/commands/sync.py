@@ -104,8 +104,11 @@ def show(out: Console, err: Console, result: Result, how: Options, *, quiet: boo
         line.append(text(outcome), style=f"not bold {style}".strip())
         out.print(line)
     for outcome in result.outcomes:
-        for advice in report.attention_lines(outcome):
-            err.print(advice)
+        for said in report.failure_lines(outcome):
+            err.print(said)
+    waiting = report.waiting_lines(result.outcomes)
+    for advice in ("Waiting for you:", *waiting) if waiting else ():
+        err.print(advice)
     if not quiet:
         out.print(report.summary(result.outcomes, dry_run=how.dry_run))
 
