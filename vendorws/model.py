@@ -300,10 +300,11 @@ class Switch(_Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastForward(_Verdict):
-    """Move the checked-out branch forward to `commit`."""
+    """Move the checked-out branch forward by `count` commits, to `commit`."""
 
     branch: str
     commit: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,8 @@ def _move_aside(at: str) -> str:
     return shlex.join(["mv", at, f"{at}.aside"])
 
 
-def _commits(count: int) -> str:
+def commits(count: int) -> str:
+    """A number of commits in words."""
     return "1 commit" if count == 1 else f"{count} commits"
 
 
@@ -235,6 +236,7 @@ class _Case:
             reason=f"{checkout.behind} behind",
             branch=target.name,
             commit=target.commit,
+            count=checkout.behind,
             command=_sync(self.pin),
         )
 
@@ -261,7 +263,7 @@ class _Case:
         if checkout.own < checkout.ahead:
             return Refuse(
                 state=State.REWRITTEN,
-                reason=f"{upstream} was rewritten under your {_commits(checkout.own)}",
+                reason=f"{upstream} was rewritten under your {commits(checkout.own)}",
                 command=_git(self.at, "rebase", "--onto", upstream, _short(checkout.fork)),
             )
         return Refuse(
@@ -283,7 +285,7 @@ class _Case:
         checkout = self.checkout
         reason = f"the pin is now {_name(target)}"
         if checkout.unpublished and not self.wish.switch:
-            blocked = f"{reason}, but {checkout.branch} has {_commits(checkout.unpublished)} unpushed"
+            blocked = f"{reason}, but {checkout.branch} has {commits(checkout.unpublished)} unpushed"
             return Refuse(state=State.PIN_CHANGED, reason=blocked, command=_sync(self.pin, "--switch"))
         return self._go(State.PIN_CHANGED, reason, target)
 
@@ -292,7 +294,7 @@ class _Case:
         if checkout.unpublished:
             return Refuse(
                 state=State.DETACHED,
-                reason=f"detached, with {_commits(checkout.unpublished)} on no branch",
+                reason=f"detached, with {commits(checkout.unpublished)} on no branch",
                 command=_git(self.at, "switch", "-c", "my-work"),
             )
         placed = checkout.placed
@@ -322,7 +324,7 @@ class _Case:
         if local is not None and local.behind and not local.ahead:
             return BringForward(
                 state=State.OTHER_BRANCH,
-                reason=f"{reason}, which is brought forward by {_commits(local.behind)}",
+                reason=f"{reason}, which is brought forward by {commits(local.behind)}",
                 branch=target.name,
                 commit=target.commit,
                 command=_sync(self.pin, "--switch"),

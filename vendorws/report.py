@@ -27,6 +27,7 @@ from vendorws.model import (
     Switch,
     UpdateSubmodules,
 )
+from vendorws.plan import commits
 from vendorws.redaction import redact
 
 SCHEMA_VERSION = 1
@@ -120,11 +121,21 @@ def done_text(outcome: Outcome) -> str:
         before = f"{', '.join(map(_past, outcome.done))}; then " if outcome.done else ""
         return f"{before}{outcome.failure.message}"
     done = ", ".join(_past(step) for step in outcome.done)
+    if any(isinstance(step, Clone) for step in outcome.done):
+        done += f", {_where(outcome)}"
     verdict = outcome.verdict
     standing = "" if verdict is None or (done and verdict.state is State.IN_SYNC) else verdict.reason
     changes = _changes(outcome.finding if isinstance(outcome.finding, Checkout) else None)
     text = "; ".join(part for part in (done, standing) if part) or "nothing to do"
     return f"{text} ({changes})" if changes else text
+
+
+def _where(outcome: Outcome) -> str:
+    """Where a checkout is: on a branch, or at the pin's tag or commit."""
+    checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
+    if checkout is not None and checkout.branch is not None:
+        return f"on {checkout.branch}"
+    return f"at {outcome.pin.ref[:20]}" if outcome.pin.ref else "at its pin"
 
 
 def planned_text(outcome: Outcome) -> str:
@@ -145,8 +156,8 @@ def _past(step: Move) -> str:
             return f"remote set to {redact(url)}"
         case Switch(target=target):
             return f"switched to {target.name}"
-        case FastForward(reason=reason):
-            return f"fast-forwarded ({reason})"
+        case FastForward(count=count):
+            return f"fast-forwarded by {commits(count)}"
         case Follow(branch=branch, reason=reason):
             return f"followed {branch} ({reason}; the old tip is kept, see `vendorws undo`)"
         case BringForward(branch=branch):
