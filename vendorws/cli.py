@@ -20,13 +20,14 @@ app = typer.Typer(
     help="Work on the private git packages of requirements.txt, where pip puts them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("sync")(sync.sync)
-app.command("status")(status.status)
-app.command("list")(list_requirements.list_requirements)
-app.command("override")(override.override)
-app.command("undo")(undo.undo)
+app.command("sync", short_help="Clone what is missing, bring the rest forward.")(sync.sync)
+app.command("status", short_help="One line for each repository.")(status.status)
+app.command("list", short_help="Each requirements line, and its verdict.")(list_requirements.list_requirements)
+app.command("override", short_help="Mount the checkouts into Docker Compose.")(override.override)
+app.command("undo", short_help="Back to where the last sync began.")(undo.undo)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (the shape that typer asks for)

@@ -37,7 +37,7 @@ def complete_names(incomplete: str) -> list[str]:
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Only these packages.", autocompletion=complete_names, show_default=False),
+    typer.Argument(metavar="NAME", help="Only these packages.", autocompletion=complete_names, show_default=False),
 ]
 RequirementFiles = Annotated[
     list[Path] | None,

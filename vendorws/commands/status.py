@@ -29,13 +29,11 @@ def status(
 
     Looks only, and only here: nothing is fetched unless you say --fetch.
 
+    \b
     Examples:
-
-        vendorws status
-
-        vendorws status --fetch
-
-        vendorws status --exit-code && docker compose build
+      vendorws status                 where each checkout stands, offline
+      vendorws status --fetch         ask the remotes first
+      vendorws status --exit-code && docker compose build
     """
     from vendorws import report, terminal
     from vendorws.errors import ExitCode

@@ -42,13 +42,11 @@ def sync(
 
     Whatever you have changed, committed or begun is left exactly as it is and reported with the command that helps.
 
+    \b
     Examples:
-
-        vendorws sync
-
-        vendorws sync acme-billing --switch
-
-        vendorws sync --dry-run
+      vendorws sync                         all of them, every morning
+      vendorws sync acme-billing --switch   back to the pin from a branch of your own
+      vendorws sync --dry-run               only say what would be done
     """
     from vendorws import report, terminal
     from vendorws.gitcmd import require_git

@@ -24,13 +24,11 @@ def undo(
     Only what is still where that run put it goes back, and no file of yours is overwritten. What a run cloned stays.
     An undo is a run itself: the next `vendorws undo` takes it back.
 
+    \b
     Examples:
-
-        vendorws undo --dry-run
-
-        vendorws undo
-
-        vendorws undo acme-billing
+      vendorws undo --dry-run         show the last run
+      vendorws undo                   put it all back
+      vendorws undo acme-billing      put one repository back
     """
     from vendorws import terminal, undo
     from vendorws.gitcmd import require_git
