@@ -42,6 +42,7 @@ export "GIT_CONFIG_KEY_$count=url.file://$folder/remotes/acme/.insteadOf"
 export "GIT_CONFIG_VALUE_$count=ssh://git@github.com/acme/"
 export GIT_AUTHOR_NAME='Uma Upstream' GIT_AUTHOR_EMAIL=uma@acme.example
 export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
+export GIT_PAGER=cat # nobody wants to leave a pager five times
 
 cd "$folder/shop"
 git init --quiet .

@@ -130,8 +130,8 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path, sandbox: Sandbox) -> Non
     assert _without_times(demo(tmp_path / "my demo", environment)) == _without_times(told), "the second run"
 
 
-def test_the_demo_on_a_terminal(tmp_path: Path) -> None:
-    environment = environment_with_command(tmp_path / "bin")
+def test_the_demo_on_a_terminal_never_waits_for_a_key(tmp_path: Path) -> None:
+    environment = environment_with_command(tmp_path / "bin") | {"PAGER": "sh -c 'read key </dev/tty'"}
     screen = on_terminal([SAMPLE / "demo.sh", tmp_path / "demo"], env=environment, timeout=60)
     assert screen.exit_code == 0, screen.text
     assert "\x1b[1m$ vendorws sync\x1b[0m" in screen.raw
