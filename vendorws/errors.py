@@ -7,22 +7,12 @@ one place that turns it into text on stderr and an exit code. Any other exceptio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from vendorws.exit_code import ExitCode as ExitCode
 
 if TYPE_CHECKING:
     from vendorws.model import Problem
-
-
-class ExitCode(IntEnum):
-    """What the process says to the shell; the README documents each."""
-
-    DONE = 0
-    ATTENTION = 1  # something needs the developer: a pin asks for a move that only they can unblock
-    USAGE = 2  # the command line, the configuration or a requirements file is wrong
-    NETWORK = 3  # a remote could not be reached, or did not let us in
-    ENVIRONMENT = 4  # this machine lacks something: git, docker, a writable folder, the lock
-    INTERRUPTED = 130
 
 
 class VendorwsError(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
-from vendorws.errors import ExitCode
+from vendorws.exit_code import ExitCode
 
 VENDOR = "vendor"
 """The folder below the project root that pip is given as `--src`, here and in the image."""
