@@ -267,7 +267,7 @@ def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, ssh: str | None) -> O
     start = time.monotonic()
     if isinstance(look, Failure):
         return Outcome(pin, (), None, None, look, 0.0)
-    crew.news.put((pin, ""))
+    crew.news.put((pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking"))
     work = moves.Work(_with_ssh(crew.git(pin), look, ssh), pin, crew.run)
     journey = _Journey(crew, work, look)
     failure: Failure | None = None
