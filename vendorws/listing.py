@@ -51,13 +51,15 @@ def _where(requirement: Requirement) -> str:
 
 
 def _verdict(requirement: Requirement) -> str:
-    return str(requirement.pin.path) if requirement.pin else requirement.reason
+    if not requirement.pin:
+        return requirement.reason
+    return f"{requirement.pin.path} (conflict)" if requirement.reason == "conflict" else str(requirement.pin.path)
 
 
 def _style(requirement: Requirement) -> str:
-    if requirement.pin:
-        return "green"
-    return "red" if requirement.reason == "error" else "dim"
+    if requirement.reason in {"error", "conflict"}:
+        return "red"
+    return "green" if requirement.pin else "dim"
 
 
 def _width(cells: Sequence[str]) -> int:

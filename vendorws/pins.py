@@ -11,20 +11,29 @@ from __future__ import annotations
 import os
 import platform as machine
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName, default_environment
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Pep508
 from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 from requirements.requirement import Requirement as LibraryRequirement
 
 from vendorws import vcs_url
-from vendorws.errors import RequirementsError
+from vendorws.editables import (
+    NAME,
+    Asked,
+    Bound,
+    Wrong,
+    clone_url,
+    read_direct,
+    read_editable,
+    read_legacy,
+    rewritten,
+    scheme_of,
+)
+from vendorws.errors import RequirementsError, visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 from vendorws.requirement_lines import Aside, Broken, Editable, Hashes, Line, Noted, Place, Plain, read_lines
@@ -75,11 +84,11 @@ def marker_environment(python_version: str, platform: str) -> dict[str, str]:
 
 
 def _holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
-    """Whether the line is meant for this environment. Raises _Wrong where pip would fail on the comparison."""
+    """Whether the line is meant for this environment. Raises Wrong where pip would fail on the comparison."""
     try:
         return marker is None or marker.evaluate({**environment, "extra": ""})
     except (UndefinedComparison, UndefinedEnvironmentName, InvalidSpecifier, RecursionError):
-        raise _Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None
+        raise Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None
 
 
 # ---- all lines together -------------------------------------------------------------------------------------------
@@ -94,7 +103,7 @@ def parse(lines: Iterable[Line], environment: Mapping[str, str]) -> Requirements
         hashes.see(line)
         verdict = _verdict(line, environment)
         clash = claims.setdefault(verdict.claim.name, _Claims()).clash(verdict.claim) if verdict.claim else None
-        verdicts.append(verdict if clash is None else replace(_broken(line.place, *clash), warnings=verdict.warnings))
+        verdicts.append(_clashing(verdict, line.place, *clash) if clash else verdict)
     found = Requirements(
         requirements=tuple(verdict.requirement for verdict in verdicts if verdict.requirement),
         errors=tuple(problem for verdict in verdicts for problem in verdict.errors),
@@ -166,6 +175,11 @@ def _clash(claim: _Claim, rival: _Claim) -> tuple[str, str]:
     )
 
 
+def _clashing(verdict: _Verdict, place: Place, message: str, hint: str) -> _Verdict:
+    requirement = verdict.requirement and replace(verdict.requirement, reason="conflict")
+    return replace(verdict, requirement=requirement, errors=(_problem(place, message, hint),))
+
+
 @dataclass(slots=True)
 class _HashMode:
     """`--hash` and `--require-hashes` rule over all lines, wherever they stand."""
@@ -190,17 +204,9 @@ class _HashMode:
 # ---- one line -----------------------------------------------------------------------------------------------------
 
 
-class _Wrong(Exception):
-    """No pip takes this line, or git must not: what is wrong, and what to write."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 def _problem(place: Place, message: str, hint: str) -> Problem:
-    return Problem(place.file, place.line, redact(place.text), redact(message), redact(hint))
+    said, advised = redact(place.unfilled(message)), redact(place.unfilled(hint))
+    return Problem(place.file, place.line, redact(place.text), visible(said), visible(advised))
 
 
 def _requirement(place: Place, reason: str, name: str | None = None, pin: Pin | None = None) -> Requirement:
@@ -211,7 +217,7 @@ def _requirement(place: Place, reason: str, name: str | None = None, pin: Pin | 
 def _verdict(line: Line, environment: Mapping[str, str]) -> _Verdict:
     try:
         return _judged(line, environment)
-    except _Wrong as wrong:
+    except Wrong as wrong:
         return _broken(line.place, wrong.message, wrong.hint)
 
 
@@ -237,51 +243,27 @@ def _broken(place: Place, message: str, hint: str) -> _Verdict:
 
 # ---- editable requirements ----------------------------------------------------------------------------------------
 
-_Version = tuple[int, int]
-_Bound = tuple[_Version, str]
-"""A pip version at which the verdict on a line changes, and why."""
 
-_USAGE = "Write -e git+ssh://git@host/path.git@revision#egg=name"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the value of an `-e` asks for, as it is written. `kind` is "local", or the version control system.
-
-    Only pip versions from every bound of `since` on, and before every bound of `until`, take it.
-    """
-
-    kind: str
-    url: str
-    name: str | None
-    extras: tuple[str, ...] = ()
-    marker: Marker | None = None
-    since: tuple[_Bound, ...] = ()
-    until: tuple[_Bound, ...] = ()
-
-    @property
-    def decodes(self) -> bool:
-        """Whether the newest pip that takes it percent-decodes the revision."""
-        return not self.until
-
-
-def _editable(line: Editable, environment: Mapping[str, str], since: tuple[_Bound, ...] = ()) -> _Verdict:
+def _editable(line: Editable, environment: Mapping[str, str]) -> _Verdict:
     _refuse_unquoted(line)
-    asked = _asked(line.target, since)
-    name = asked.name
-    if name is None:
+    return _installed(line, read_editable(line.target), environment)
+
+
+def _installed(line: Editable, asked: Asked, environment: Mapping[str, str]) -> _Verdict:
+    if asked.name is None:
         return _Verdict(_requirement(line.place, "local path"), warnings=_dropped(line))
     if line.constraint:
-        return _constrained(line, name)
+        return _constrained(line, asked.name)
+    warnings = (*_bounds(line.place, asked), *_dropped(line))
     if not _holds(asked.marker, environment):
-        return _Verdict(_requirement(line.place, f"marker is false: {asked.marker}", name), warnings=_dropped(line))
-    claim = _claim(line.place, name, asked.url, editable=True)
-    if asked.kind == "git":
-        pin = _pin(line.place, asked, name)
-        warnings = (*_remarks(line, asked, pin), *_dropped(line))
-        return _Verdict(_requirement(line.place, "editable git", name, pin), claim, warnings=warnings)
-    reason = "local path" if asked.kind == "local" else f"not git ({asked.kind})"
-    return _Verdict(_requirement(line.place, reason, name), claim, warnings=_dropped(line))
+        return _Verdict(_requirement(line.place, f"marker is false: {asked.marker}", asked.name), warnings=warnings)
+    claim = _claim(line.place, asked.name, asked.url, editable=True)
+    if asked.kind != "git":
+        reason = "local path" if asked.kind == "local" else f"not git ({asked.kind})"
+        return _Verdict(_requirement(line.place, reason, asked.name), claim, warnings=warnings)
+    pin = _pin(line.place, asked, asked.name)
+    requirement = _requirement(line.place, "editable git", asked.name, pin)
+    return _Verdict(requirement, claim, warnings=(*warnings, *_surprises(line.place, asked, pin)))
 
 
 def _constrained(line: Editable, name: str) -> _Verdict:
@@ -294,11 +276,8 @@ def _claim(place: Place, name: str, url: str, *, editable: bool, constraint: boo
     return _Claim(place, canonicalize_name(name), vcs_url.identity(url), editable, constraint)
 
 
-def _pin(place: Place, asked: _Asked, name: str) -> Pin:
-    try:
-        url, revision = vcs_url.clone_url(asked.url, decode=asked.decodes)
-    except vcs_url.BadUrl as bad:
-        raise _Wrong(str(bad), _USAGE) from None
+def _pin(place: Place, asked: Asked, name: str) -> Pin:
+    url, revision = clone_url(asked)
     return Pin(
         name=canonicalize_name(name),
         url=url,
@@ -311,188 +290,52 @@ def _pin(place: Place, asked: _Asked, name: str) -> Pin:
     )
 
 
+_UNQUOTED = re.compile(rf"{NAME.pattern}(\[[^\]]*\])?")
+
+
 def _refuse_unquoted(line: Editable) -> None:
-    if line.dropped.startswith("@") and _NAMED.fullmatch(line.target):
-        raise _Wrong(
+    if line.dropped.startswith("@") and _UNQUOTED.fullmatch(line.target):
+        raise Wrong(
             f"pip reads only {line.target} of this line: the blank ends it.",
-            f'Put it in quotes: -e "{line.target} {line.dropped}".',
+            f'Put it in quotes: -e "{line.target} {line.dropped}"',
         )
 
 
-# ---- what the value of an -e asks for -----------------------------------------------------------------------------
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_NAMED = re.compile(rf"{_NAME.pattern}\s*(\[[^\]]*\])?")
-_DIRECT = re.compile(r"\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*[\[@]")
-_SCP = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w-]+(?:\.[\w-]+)+|[\w.-]+@[\w-]+):(?!//)(?P<path>\S+)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# ---- remarks on an editable line ----------------------------------------------------------------------------------
 
 
-def _asked(target: str, since: tuple[_Bound, ...]) -> _Asked:
-    """Raises _Wrong for what no pip takes."""
-    if _CONTROL.search(target):
-        raise _Wrong("There is a control character in this line.", "Remove it.")
-    direct = _direct(target)
-    asked = _asked_directly(direct) if direct else _asked_by_egg(target)
-    asked = replace(asked, since=(*asked.since, *since))
-    if asked.since and asked.until and max(asked.since) >= min(asked.until):
-        reasons = " and ".join(reason for _, reason in (*asked.since, *asked.until))
-        raise _Wrong(f"No pip takes {reasons} in one line.", _USAGE)
-    return asked
-
-
-def _direct(target: str) -> Pep508 | None:
-    """`name[extra] @ URL ; marker`, if that is what this is."""
-    found = _pep508(target) if _DIRECT.match(target) else None
-    return found if found and found.url else None
-
-
-def _pep508(text: str) -> Pep508 | None:
-    try:
-        return Pep508(text)
-    except (InvalidRequirement, RecursionError):
-        return None
-
-
-def _asked_directly(direct: Pep508) -> _Asked:
-    url = direct.url or ""
-    kind = _kind(url, url)
-    egg = vcs_url.egg_of(url)
-    return _Asked(
-        kind=kind,
-        url=url,
-        name=direct.name,
-        extras=tuple(sorted(direct.extras)),
-        marker=direct.marker,
-        since=(((25, 3), "the form name @ URL"),),
-        until=(_UNTIL_EGG,) if egg is not None and not _NAME.fullmatch(egg) else (),
-    )
-
-
-_UNTIL_EGG = ((26, 0), "more than a name behind egg=")
-_UNTIL_BLANK = ((25, 3), "a blank in the URL")
-_UNTIL_STUB = ((21, 0), "a URL without ssh://")
-_SINCE_EGG_URL = ((24, 1), "an @ behind egg=")
-
-
-def _asked_by_egg(target: str) -> _Asked:
-    target = target.lstrip(" ")
-    url = vcs_url.prefixed(target)
-    stub = vcs_url.is_stub(url) and _scheme(url) not in vcs_url.GIT_SCHEMES
-    kind = "git" if stub else _kind(url, target)
-    egg = vcs_url.egg_of(url)
-    if kind == "local":
-        return _Asked(kind, url, egg if egg and _NAME.fullmatch(egg) else None)
-    if not egg:
-        raise _missing_egg(url)
-    until = [_UNTIL_STUB] if stub else []
-    if " " in url.rstrip(" "):
-        until.append(_UNTIL_BLANK)
-    if _NAME.fullmatch(egg):
-        return _Asked(kind, url, egg, until=tuple(until))
-    named = _pep508(egg) or _legacy(egg)
-    if named is None:
-        raise _Wrong(f"egg={egg} is no package name.", _USAGE)
-    return _Asked(
-        kind=kind,
-        url=url,
-        name=named.name,
-        extras=tuple(sorted(named.extras)),
-        marker=named.marker,
-        since=(_SINCE_EGG_URL,) if named.url else (),
-        until=(*until, _UNTIL_EGG),
-    )
-
-
-def _kind(url: str, target: str) -> str:
-    """ "local", or the version control system of `url`. Raises _Wrong for what is neither a folder nor such a URL."""
-    scheme = _scheme(url)
-    if scheme in vcs_url.GIT_SCHEMES:
-        return "git"
-    if scheme in vcs_url.OTHER_SCHEMES:
-        return scheme.partition("+")[0]
-    if scheme == "file":
-        return "local"
-    scp = _SCP.fullmatch(target)
-    if scp:
-        raise _Wrong("pip does not know the short form of an ssh URL.", _USAGE)
-    if url.lower().startswith("git+"):
-        raise _Wrong(
-            f"git must not be run with {url.partition(':')[0]}: only with ssh, https, http, git and file.",
-            _USAGE,
-        )
-    if scheme:
-        raise _Wrong(f"{scheme}: is no repository that pip can clone: put git+ in front of the URL.", _USAGE)
-    if "#egg=" in target:
-        raise _Wrong("A path takes no #egg=.", "Remove it, or write a URL that begins with git+.")
-    return "local"
-
-
-def _scheme(url: str) -> str:
-    try:
-        return vcs_url.scheme_of(url)
-    except vcs_url.BadUrl as bad:
-        raise _Wrong(str(bad), _USAGE) from None
-
-
-def _missing_egg(url: str) -> _Wrong:
-    if "@egg=" in url:
-        return _Wrong("@egg= is not #egg=, so pip finds no name.", f"Write -e {'#egg='.join(url.rsplit('@egg=', 1))}")
-    message = "pip cannot tell the package's name from this line: #egg= is missing."
-    base, _, fragment = url.partition("#")
-    if _NAME.fullmatch(fragment):
-        return _Wrong(message, f"Write -e {base}#egg={fragment}")
-    return _Wrong(message, f"Add #egg= with the package's name: -e {base}#egg=name")
-
-
-_SPECIFIERS = r"(?:==|!=|<=|>=|<|>)\s*[^,;\s)]*"
-_LEGACY = re.compile(
-    rf"\s*(?P<name>{_NAME.pattern})\s*(?:\[(?P<extras>[^\]]*)\])?\s*\(?\s*{_SPECIFIERS}(?:\s*,\s*{_SPECIFIERS})*\s*\)?\s*"
-)
-
-
-def _legacy(text: str) -> Pep508 | None:
-    """A requirement with a version like `==2010h`, which pip took until 24.0. The version is dropped."""
-    spec, semicolon, marker = text.partition(";")
-    found = _LEGACY.fullmatch(spec)
-    return _pep508(f"{found['name']}[{found['extras'] or ''}] {semicolon} {marker}") if found else None
-
-
-# ---- remarks on a line that is vendored ---------------------------------------------------------------------------
-
-
-def _remarks(line: Editable, asked: _Asked, pin: Pin) -> Iterator[Problem]:
-    rewritten = f"Write {_modern(line, asked)}"
+def _bounds(place: Place, asked: Asked) -> Iterator[Problem]:
+    """The pip versions that refuse the line."""
     if asked.until:
-        version, reason = min(asked.until)
-        yield _problem(line.place, f"pip {_dotted(version)} and later refuse this line: {reason}.", rewritten)
+        (major, minor), reason = min(asked.until)
+        yield _problem(place, f"pip {major}.{minor} and later refuse this line: {reason}.", rewritten(asked))
     if asked.since:
-        version, reason = max(asked.since)
-        yield _problem(line.place, f"pip before {_dotted(version)} refuses this line: {reason}.", rewritten)
-    if pin.ref == "HEAD":
-        yield _problem(line.place, "pip fails on the revision HEAD.", "Leave @HEAD out: that is the default branch.")
+        (major, minor), reason = max(asked.since)
+        yield _problem(place, f"pip before {major}.{minor} refuses this line: {reason}.", rewritten(asked))
 
 
 def _dropped(line: Editable) -> tuple[Problem, ...]:
+    """What pip ignores on the line."""
     if not line.dropped:
         return ()
     if line.dropped.startswith(";"):
         message = f"pip ignores a marker that stands outside quotes: {line.dropped}"
-        return (_problem(line.place, message, 'Write -e "name @ URL ; marker" (pip 25.3 and later), or remove it.'),)
+        return (_problem(line.place, message, "Write -e 'name @ URL ; marker' (pip 25.3 and later), or remove it."),)
     return (_problem(line.place, f"pip ignores the rest of this line: {line.dropped}", "Give it a line of its own."),)
 
 
-def _dotted(version: _Version) -> str:
-    return ".".join(map(str, version))
-
-
-def _modern(line: Editable, asked: _Asked) -> str:
-    """The line that all pips take, as far as there is one."""
-    url = vcs_url.unstubbed(asked.url) if _UNTIL_STUB in asked.until else asked.url
-    subdirectory = vcs_url.subdirectory_of(url)
-    tail = f"&subdirectory={subdirectory}" if subdirectory else ""
-    base = url.partition("#")[0].rstrip(" ").replace(" ", "%20")
-    return f"-e {shlex.quote(base)}#egg={asked.name}{tail}"
+def _surprises(place: Place, asked: Asked, pin: Pin) -> Iterator[Problem]:
+    """Where the pin is not what the line looks like."""
+    raw = vcs_url.clone_url(asked.url, decode=False)[1]
+    if asked.decodes and raw != pin.ref:
+        message = f"pip before 26.0 takes the revision as it is written, {raw}; later ones take {pin.ref}."
+        yield _problem(place, message, "Write it without percent signs where you can.")
+    if pin.ref == "HEAD":
+        yield _problem(place, "pip fails on the revision HEAD.", "Leave @HEAD out: the default branch is taken then.")
+    if "#" in (pin.subdirectory or ""):
+        yield _problem(place, f"pip takes {pin.subdirectory} for the subdirectory.", "Put & between them, not #.")
+    elif pin.ref and asked.url.count("#") > 1:
+        yield _problem(place, f"The first # ends the revision: it is {pin.ref}.", "Write %23 for a # in it (pip 26.0).")
 
 
 # ---- everything else ----------------------------------------------------------------------------------------------
@@ -531,28 +374,35 @@ def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
 
 
 _LEGACY_REMARK = ("pip 24.1 and later refuse this version.", "Write a version as PEP 440 has it, such as 1.0.")
-_SINCE_BOTH = ((25, 0), "a requirement before -e")
+_SINCE_BOTH: Bound = ((25, 0), "a requirement before -e")
 
 
 def _plain_before_editable(line: Plain, environment: Mapping[str, str]) -> _Verdict:
     """`x -e y`: pip 25.0 and later make `x` editable, earlier ones install `x` as it is; both drop `y`."""
-    alone = Editable(line.place, line.spec, line.constraint, dropped="")
+    asked = _editable_spec(line.spec)
+    if asked is not None:
+        return _installed(Editable(line.place, line.spec, line.constraint, dropped=""), asked, environment)
+    plain = _plain(replace(line, editable=False), environment)
+    message = "pip before 25.0 ignores the -e on this line; later ones refuse the line."
+    return replace(plain, warnings=(*plain.warnings, _problem(line.place, message, "Give the -e a line of its own.")))
+
+
+def _editable_spec(spec: str) -> Asked | None:
     try:
-        return _editable(alone, environment, since=(_SINCE_BOTH,))
-    except _Wrong:
-        plain = _plain(replace(line, editable=False), environment)
-        message = "pip ignores the -e on this line; pip 25.0 and later refuse the line."
-        return replace(plain, warnings=(*plain.warnings, _problem(line.place, message, "Give it a line of its own.")))
+        asked = read_editable(spec, since=(_SINCE_BOTH,))
+    except Wrong:
+        return None
+    return None if asked.name is None else asked
 
 
 def _named(spec: str) -> _Named:
-    """Raises _Wrong for what no pip takes."""
-    scheme = _scheme(spec)
+    """Raises Wrong for what no pip takes."""
+    scheme = scheme_of(spec)
     if scheme in (*_NOT_VCS, *vcs_url.GIT_SCHEMES, *vcs_url.OTHER_SCHEMES):
         return _named_by_url(spec, scheme)
-    direct = _direct(spec)
+    direct = read_direct(spec)
     if direct:
-        scheme = _scheme(direct.url or "")
+        scheme = scheme_of(direct.url or "")
         return _Named(_url_reason(scheme), direct.name, direct.url, direct.marker)
     text, _, marker = spec.partition(";")
     return _named_by_word(text.strip(), marker)
@@ -573,13 +423,14 @@ def _url_reason(scheme: str) -> str:
 def _named_by_word(text: str, marker: str) -> _Named:
     if _looks_like_path(text):
         return _Named("local path", None, marker=_marker(marker))
-    read = _library(text)
+    # What the library cuts off as a comment or a continuation is none here: pip reads it.
+    read = None if "#" in text or "\\" in text else _library(text)
     if read and read.specifier:
         return _Named("index package", read.name, marker=_marker(marker))
-    legacy = _legacy(text)
+    legacy = read_legacy(text)
     if legacy:
         return _Named("index package", legacy.name, marker=_marker(marker), legacy=True)
-    raise _Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
+    raise Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
 
 
 def _looks_like_path(text: str) -> bool:
@@ -591,8 +442,8 @@ _FOLDERS = re.compile(r"[\w.+-]+(?:/[\w.+-]*)+(?:\[[^\]]*\])?")
 
 
 def _library(text: str) -> LibraryRequirement | None:
-    """requirements-parser's reading. What it cuts off as a comment or a continuation is none here: pip reads it."""
-    if len(text) > _LIBRARY_MAX or (" " in text and ("#" in text or "\\" in text)):
+    """requirements-parser's reading, None where it has none."""
+    if len(text) > _LIBRARY_MAX:
         return None
     try:
         return LibraryRequirement.parse(text)
@@ -606,6 +457,4 @@ def _marker(text: str) -> Marker | None:
     try:
         return Marker(text.strip())
     except (InvalidMarker, RecursionError):
-        raise _Wrong(
-            f"The marker {text.strip()} is none.", 'Write it as in: name ; python_version >= "3.10".'
-        ) from None
+        raise Wrong(f"The marker {text.strip()} is none.", 'Write it as in: name ; python_version >= "3.10".') from None

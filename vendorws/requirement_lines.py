@@ -22,7 +22,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -30,19 +30,27 @@ from urllib.parse import unquote, urlsplit
 
 MAX_FILE_BYTES = 8_000_000
 MAX_LINE_CHARACTERS = 100_000
+_SECRET_MIN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a logical line stands: the file as shown to people, its first physical line, and how it is written there.
 
-    `text` is joined and without its comment, but `${VAR}` is left as it stands: its value may be a secret. `line` is 0
-    where a whole file is meant.
+    `text` is joined and without its comment, but `${VAR}` is left as it stands: its value may be a secret. `filled` has
+    the values that were put in for pip's reading. `line` is 0 where a whole file is meant.
     """
 
     file: str
     line: int
     text: str
+    filled: tuple[tuple[str, str], ...] = ()
+
+    def unfilled(self, text: str) -> str:
+        """`text` about this line, with the values of its variables taken out again; short ones are no secrets."""
+        for name, value in self.filled:
+            text = text.replace(value, f"${{{name}}}") if len(value) >= _SECRET_MIN else text
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,7 @@ def _file_lines(asked: _Include, root: Path, environ: Mapping[str, str]) -> Iter
                 "Name a requirements file, saved as UTF-8.",
             )
             return
-        yield from _parse(place, expand_variables(text, environ), asked)
+        yield from _parse(place, asked, environ)
 
 
 class _Unreadable(Exception):
@@ -297,21 +305,27 @@ def _without_comment(line: str) -> str:
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
-def expand_variables(line: str, environ: Mapping[str, str]) -> str:
-    """`line` with `${VAR}` replaced; a variable that is empty or not set is left as it is written."""
-    for name in _VARIABLE.findall(line[:MAX_LINE_CHARACTERS]):
+def expand_variables(place: Place, environ: Mapping[str, str]) -> tuple[str, Place]:
+    """The line with `${VAR}` replaced, and its place with the values; one that is empty or not set is left as it is."""
+    line, filled = place.text, dict[str, str]()
+    for name in _VARIABLE.findall(line):
         value = environ.get(name)
         if value and len(line) <= MAX_LINE_CHARACTERS:
             line = line.replace(f"${{{name}}}", value)
-    return line
+            filled[name] = value
+    longest_first = sorted(filled.items(), key=lambda pair: -len(pair[1]))
+    return line, replace(place, filled=tuple(longest_first)) if filled else place
 
 
 # ---- one logical line: options apart from the requirement -------------------------------------------------------
 
 
-def _parse(place: Place, text: str, asked: _Include) -> Iterator[Line | _Include]:
+def _parse(place: Place, asked: _Include, environ: Mapping[str, str]) -> Iterator[Line | _Include]:
+    text = place.text
+    if len(text) <= MAX_LINE_CHARACTERS:
+        text, place = expand_variables(place, environ)
     if len(text) > MAX_LINE_CHARACTERS:
-        shown = Place(place.file, place.line, f"{place.text[:80]}…")
+        shown = replace(place, text=f"{place.text[:80]}…")
         yield Broken(shown, f"This line has more than {MAX_LINE_CHARACTERS:,} characters.", "Split it.")
         return
     spec, options = _apart(text)
@@ -428,14 +442,13 @@ _LISTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("-c", "--constraint"), "constraints"),
     (("-e", "--editable"), "editables"),
     (("--hash",), "hashes"),
+    (("-C", "--config-settings"), "settings"),
+    (("--no-binary", "--only-binary"), "binaries"),
 )
 _VALUES: tuple[tuple[str, ...], ...] = (
     ("-i", "--index-url", "--pypi-url"),
     ("-f", "--find-links"),
-    ("-C", "--config-settings"),
     ("--extra-index-url",),
-    ("--no-binary",),
-    ("--only-binary",),
     ("--all-releases",),
     ("--only-final",),
     ("--trusted-host",),
@@ -467,7 +480,7 @@ def _read_options(words: list[str]) -> _Given:
     except _NoOption:
         values, loose = _parser(former=True).parse_args(words)
     given = vars(values)
-    _check_hashes(given["hashes"] or ())
+    _check_values(given)
     return _Given(
         requirements=tuple(given["requirements"] or ()),
         constraints=tuple(given["constraints"] or ()),
@@ -480,10 +493,15 @@ def _read_options(words: list[str]) -> _Given:
     )
 
 
-def _check_hashes(hashes: Sequence[str]) -> None:
-    for value in hashes:
+def _check_values(given: Mapping[str, Sequence[str] | None]) -> None:
+    """What pip checks while it reads the options."""
+    for value in given["hashes"] or ():
         algorithm, colon, _ = value.partition(":")
         if not colon or algorithm not in _STRONG_HASHES:
             raise _NoOption(
                 f"--hash={value} is no hash that pip takes.", "Write --hash=sha256:… as pip hash prints it."
             )
+    if not all("=" in value for value in given["settings"] or ()):
+        raise _NoOption("--config-settings takes KEY=VALUE.", "Write --config-settings=KEY=VALUE.")
+    if any(value.startswith("-") for value in given["binaries"] or ()):
+        raise _NoOption("--no-binary and --only-binary take names of packages.", "Write --no-binary=:all:, or a name.")

@@ -22,6 +22,9 @@ OTHER_SCHEMES = (
 _PREFIXES = ("bzr:", "git:", "hg:", "svn:")
 _HASHES = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What has no place in a URL, a name or a revision."""
+
 _EGG = re.compile(r"[#&]egg=([^&]*)")
 _SUBDIRECTORY = re.compile(r"[#&]subdirectory=([^&]*)")
 _STUB = re.compile(r"git\+(?P<user>[^@/:#\s]+@)?(?P<host>\[[^\]/]+\]|[^@/:#\[\]\s]+):(?P<path>[^:#\s][^#]*)")
@@ -116,7 +119,6 @@ def _split_revision(url: str) -> tuple[str, str | None]:
     return transport + urlunsplit(("https", host, path, query, ""))[len("https") :], revision
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 
 
@@ -124,7 +126,7 @@ def _check(clone: str, revision: str | None) -> None:
     """Nothing may reach git that it would take for an option, or for a program to run."""
     if revision == "":
         raise BadUrl("There is no revision behind the @.")
-    if _CONTROL.search(clone) or _CONTROL.search(revision or ""):
+    if CONTROL.search(clone) or CONTROL.search(revision or ""):
         raise BadUrl("There is a control character in the URL.")
     if revision is not None and revision.startswith("-"):
         raise BadUrl(f"The revision {revision} begins with a dash: git would take it for an option.")
