@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.compose_files import ComposeFiles, read_dotenv
-from vendorws.compose_yaml import ComposeUnreadable, Tree, merged, read_yaml, settled, tagged, untagged
+from vendorws.compose_yaml import ComposeUnreadable, Tree, merged, parse_yaml, read_yaml, settled, tagged, untagged
 from vendorws.shell import Unresolved, Variables, interpolate
 
 
@@ -52,8 +52,8 @@ class Service:
     mounts: tuple[BaseMount, ...]
 
 
-def read_services(files: ComposeFiles, extra: Mapping[str, Tree] | None = None) -> tuple[Service, ...]:
-    """The services of the project in the order of their names; `extra` is an override file's tree, merged last.
+def read_services(files: ComposeFiles, extra: str | None = None) -> tuple[Service, ...]:
+    """The services of the project in the order of their names; `extra` is the text of an override, merged last.
 
     Raises ComposeUnreadable.
     """
@@ -61,8 +61,18 @@ def read_services(files: ComposeFiles, extra: Mapping[str, Tree] | None = None) 
     for file in files.base:
         services = merged(services, _load(file, read_yaml(file), files.directory, files.variables, ()))
     if extra is not None:
-        services = merged(services, _load(files.override, extra, files.directory, files.variables, ()))
-    trees = settled(_with_contexts(services, files.directory))
+        tree = parse_yaml(extra.encode(), str(files.override))
+        services = merged(services, _load(files.override, tree, files.directory, files.variables, ()))
+    return _finished(services, files.directory)
+
+
+def services_of(tree: Mapping[str, Tree], files: ComposeFiles) -> tuple[Service, ...]:
+    """The same from one tree in which everything is merged already, as `docker compose config` prints it."""
+    return _finished(_load(files.base[0], tree, files.directory, files.variables, ()), files.directory)
+
+
+def _finished(services: Tree, directory: Path) -> tuple[Service, ...]:
+    trees = settled(_with_contexts(services, directory))
     assert isinstance(trees, dict)
     return tuple(_service(name, tree) for name, tree in sorted(trees.items()) if isinstance(tree, dict))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vendorws.errors import UsageError
@@ -21,7 +21,25 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-OUR_OVERRIDE = "docker-compose.override.yml"
+NEW_OVERRIDE = "docker-compose.override.yml"
+SIBLING = "docker-compose.vendorws.yml"
+"""A file of ours alone, for projects whose own override cannot be added to; Compose reads it where it is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that leaves every other Compose file out.
+
+    `place` is "the environment" or a .env file with COMPOSE_FILE, whose names stand between `separator`s, or (then
+    `separator` is None) a devcontainer.json. `names` are as written there, relative to `start`. `names_override` says
+    whether our file is on the list.
+    """
+
+    place: str
+    start: Path
+    names: tuple[str, ...]
+    separator: str | None
+    names_override: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +47,63 @@ class ComposeFiles:
     """The project as Compose would load it without `-f`.
 
     `directory` is where relative paths start; `base` are the files to read in merge order, without the override.
-    `override` is the file for local additions: the one that Compose would read by itself, or where `listed_in` is
-    set, the one to list there. `listed_in` says where COMPOSE_FILE is set ("the environment", a .env file), `listed`
-    whether it names `override`. `variables` are what `${…}` in the files means.
+    `override` is the file for local additions: the one that Compose reads by itself or, with a `listing`, the one
+    that has to be on it. `env_files` (those that exist, the strongest first) and the environment give `variables`.
     """
 
     directory: Path
     base: tuple[Path, ...]
     override: Path
+    env_files: tuple[Path, ...]
     variables: Mapping[str, str]
-    listed_in: str | None = None
-    listed: bool = False
+    listing: Listing | None = None
 
 
 def find_compose_files(root: Path, environment: Mapping[str, str] | None = None) -> ComposeFiles | None:
-    """The Compose files that `docker compose` uses in `root`, there or in a folder above; None without any."""
+    """The Compose files that `docker compose` uses in `root`: listed, there, or in a folder above; None without any.
+
+    A .env file counts beside the Compose files, as Compose has it. Raises UsageError when one cannot be read.
+    """
     outside = os.environ if environment is None else environment
-    around = {**read_dotenv(root / ".env", outside), **outside}
-    if around.get("COMPOSE_FILE"):
-        place = "the environment" if outside.get("COMPOSE_FILE") else str(root / ".env")
-        return _listed_files(root, around, place)
-    for folder in (root, *root.parents):
-        names = [name for name in BASE_NAMES if (folder / name).is_file()]
-        if names:
-            variables = {**read_dotenv(folder / ".env", outside), **outside}
-            return ComposeFiles(folder, (folder / names[0],), _override_in(folder), variables)
-    return None
+    home = next((folder for folder in (root, *root.parents) if _base_names(folder)), None)
+    env_file = (home or root) / ".env"
+    beside = read_dotenv(env_file, outside)
+    variables = {**beside, **outside}
+    if variables.get("COMPOSE_FILE"):
+        inside = "COMPOSE_FILE" not in outside
+        separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+        names = tuple(filter(None, variables["COMPOSE_FILE"].split(separator)))
+        place, start = (str(env_file), env_file.parent) if inside else ("the environment", root)
+        return listed_files(Listing(place, start, names, separator), (env_file,), outside)
+    if home is None:
+        return None
+    override = next((name for name in OVERRIDE_NAMES if (home / name).is_file()), NEW_OVERRIDE)
+    found = (env_file,) if env_file.is_file() else ()
+    return ComposeFiles(home, (home / _base_names(home)[0],), home / override, found, variables)
 
 
-def _override_in(folder: Path) -> Path:
-    """The override that Compose reads in `folder`: the first name that exists, else the one for us to make."""
-    return folder / next((name for name in OVERRIDE_NAMES if (folder / name).is_file()), OUR_OVERRIDE)
+def _base_names(folder: Path) -> list[str]:
+    return [name for name in BASE_NAMES if (folder / name).is_file()]
 
 
-def _listed_files(root: Path, variables: Mapping[str, str], place: str) -> ComposeFiles:
-    separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-    files = [Path(os.path.normpath(root / name)) for name in variables["COMPOSE_FILE"].split(separator) if name]
-    overrides = [file for file in files[1:] if file.name in OVERRIDE_NAMES]
+def listed_files(listing: Listing, env_files: tuple[Path, ...], outside: Mapping[str, str]) -> ComposeFiles:
+    """A project whose files are listed; the first one's folder is its directory."""
+    files = [Path(os.path.normpath(listing.start / name)) for name in listing.names]
     directory = files[0].parent
-    override = overrides[-1] if overrides else _override_in(directory)
-    base = tuple(file for file in files if file != override)
-    return ComposeFiles(directory, base, override, variables, place, listed=override in files)
+    known = [file for file in files[1:] if file.name in (SIBLING, *OVERRIDE_NAMES)]
+    override = next((file for file in known if file.name == SIBLING), known[-1] if known else directory / SIBLING)
+    env_files = tuple(dict.fromkeys(file for file in (*env_files, directory / ".env") if file.is_file()))
+    variables: dict[str, str] = {}
+    for env_file in reversed(env_files):
+        variables.update(read_dotenv(env_file, outside))
+    return ComposeFiles(
+        directory,
+        tuple(file for file in files if file != override),
+        override,
+        env_files,
+        {**variables, **outside},
+        replace(listing, names_override=override in files),
+    )
 
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]\s*(?P<value>.*)", re.DOTALL)

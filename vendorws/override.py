@@ -1,6 +1,6 @@
-"""The Compose override: which checkout is mounted where, the text that says so, and writing it.
+"""The Compose override: where the checkouts are mounted, in a file of ours or in the user's own.
 
-    settings + services + Dockerfiles -> Plan (mounts, notes) -> text -> docker-compose.override.yml
+    settings + Compose files + Dockerfiles -> OverridePlan (mounts, new content, notes) -> written or not
 
 A checkout is mounted exactly where pip put it in the image, so that the container runs the files that are edited on
 the host. Where that place cannot be told, nothing is mounted and a note says what to configure.
@@ -8,68 +8,60 @@ the host. Where that place cannot be told, nothing is mounted and a note says wh
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from vendorws.compose import Build, Service, read_services
-from vendorws.compose_files import ComposeFiles, find_compose_files
-from vendorws.dockerfile import Place, Unclear, find_checkouts
+from vendorws.compose_client import ask_services
+from vendorws.compose_files import OVERRIDE_NAMES, SIBLING, ComposeFiles, Listing, find_compose_files, listed_files
+from vendorws.compose_yaml import ComposeUnreadable, parse_yaml
+from vendorws.devcontainer import DevContainer, find_devcontainers
+from vendorws.entries import NO_ENTRIES, Entries, entries_between
 from vendorws.errors import OverrideRefused
 from vendorws.files import write_atomically
-from vendorws.model import VENDOR, Pin
+from vendorws.model import Pin
+from vendorws.mounts import Checkouts, Mode, Mount, mounts_for
+from vendorws.override_text import is_own, is_untouched, own_text
+from vendorws.places import find_places
 from vendorws.settings import Settings
-
-MARKER = "# Written by vendorws from the requirements; edits are lost. `vendorws override --remove` takes it away."
+from vendorws.splice import CannotSplice, splice, without_ours
 
 
 class OverrideStatus(str, Enum):
-    """What became of the override file; the values are part of the JSON output."""
+    """What becomes of the override file; the values are part of the JSON output."""
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
     REMOVED = "removed"
-    NONE = "none"  # there is nothing to mount and no file of ours
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One bind mount: `source` relative to the Compose file's folder, `target` absolute in the container."""
-
-    service: str
-    name: str
-    source: str
-    target: str
+    NONE = "none"  # there is nothing to mount, and nothing of ours anywhere
 
 
 @dataclass(frozen=True, slots=True)
 class OverridePlan:
-    """What the override should say.
+    """What the override should be. `path` is None without Compose files.
 
-    `path` is None without Compose files. `unclear`: a service could not be mounted until something is configured.
-    `notes` are sentences for people.
+    `old` and `new` are the contents before and after (None: no file). `unclear`: a service waits for something to be
+    configured. `superseded` are files of ours that Compose no longer reads. `notes` are sentences for people.
     """
 
     path: Path | None
+    mode: Mode
     mounts: tuple[Mount, ...]
     notes: tuple[str, ...]
     unclear: bool = False
+    old: str | None = None
+    new: str | None = None
+    superseded: tuple[Path, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class OverrideResult:
-    """What was done, or with `--check` what would be; the fields of the plan, and the status."""
-
-    status: OverrideStatus
-    path: Path | None
-    mounts: tuple[Mount, ...]
-    notes: tuple[str, ...]
-    unclear: bool = False
+    @property
+    def status(self) -> OverrideStatus:
+        """What carrying it out does to the file."""
+        if self.old == self.new and not self.superseded:
+            return OverrideStatus.UNCHANGED if self.mounts else OverrideStatus.NONE
+        return OverrideStatus.WRITTEN if self.mounts else OverrideStatus.REMOVED
 
 
 def existing_checkouts(settings: Settings, pins: Iterable[Pin]) -> tuple[str, ...]:
@@ -80,159 +72,197 @@ def existing_checkouts(settings: Settings, pins: Iterable[Pin]) -> tuple[str, ..
     )
 
 
-def update_override(settings: Settings, checkouts: Sequence[str]) -> OverrideResult:
-    """Make the override file say what `plan_override` says. Raises OverrideRefused and ComposeUnreadable."""
-    plan = plan_override(settings, checkouts)
-    return apply_override(plan)
+def update_override(settings: Settings, checkouts: Sequence[str], mode: Mode | None = None) -> OverridePlan:
+    """Look, plan and carry out; the plan then says what was done.
+
+    Raises OverrideRefused and ComposeUnreadable, having written nothing.
+    """
+    plan = plan_override(survey(settings, checkouts, mode))
+    carry_out(plan)
+    return plan
 
 
-def apply_override(plan: OverridePlan, *, dry_run: bool = False) -> OverrideResult:
-    """Write, leave or remove the override file; with `dry_run` only tell which. Raises OverrideRefused."""
-    return OverrideResult(_apply(plan, dry_run=dry_run), plan.path, plan.mounts, plan.notes, plan.unclear)
+def carry_out(plan: OverridePlan) -> None:
+    """Write or remove what the plan says; a file that already is so is not touched."""
+    for path in plan.superseded:
+        path.unlink(missing_ok=True)
+    if plan.path is None or plan.old == plan.new:
+        return
+    if plan.new is None:
+        plan.path.unlink(missing_ok=True)
+    else:
+        write_atomically(plan.path, plan.new.encode())
 
 
-def _apply(plan: OverridePlan, *, dry_run: bool) -> OverrideStatus:
-    if plan.path is None:
-        return OverrideStatus.NONE
-    old = plan.path.read_bytes() if plan.path.exists() else None
-    if old is not None and not is_ours(old):
-        if not plan.mounts:
-            return OverrideStatus.NONE
-        raise OverrideRefused(
-            f"{plan.path} is your own file; vendorws writes nothing into it.",
-            "Add the text of `vendorws override --stdout` to it, or rename it.",
-        )
-    if not plan.mounts:
-        return _remove(plan.path, dry_run=dry_run) if old is not None else OverrideStatus.NONE
-    new = override_text(plan.mounts).encode()
-    if new == old:
-        return OverrideStatus.UNCHANGED
-    if not dry_run:
-        write_atomically(plan.path, new)
-    return OverrideStatus.WRITTEN
+# ---- looking ----------------------------------------------------------------------------------------------------
 
 
-def _remove(path: Path, *, dry_run: bool) -> OverrideStatus:
-    if not dry_run:
-        path.unlink()
-    return OverrideStatus.REMOVED
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What should be mounted where, before anybody asks what the override file can take.
+
+    `files` and `current` are None without Compose files.
+    """
+
+    files: ComposeFiles | None
+    current: _Current | None
+    mode: Mode
+    mounts: tuple[Mount, ...]
+    notes: tuple[str, ...]
+    unclear: bool = False
 
 
-def is_ours(content: bytes) -> bool:
-    """Whether an override file was written by vendorws as a whole: its first line says so."""
-    return content.startswith(b"# Written by vendorws ")
+def survey(settings: Settings, checkouts: Sequence[str], mode: Mode | None = None) -> Survey:
+    """Read the project and decide on the mounts; `mode` None keeps the one that the override has.
 
-
-def plan_override(settings: Settings, checkouts: Sequence[str]) -> OverridePlan:
-    """Read the project and decide the mounts. Raises ComposeUnreadable."""
-    files = find_compose_files(settings.root)
+    Raises OverrideRefused where the override was written by vendorws and edited, and ComposeUnreadable.
+    """
+    devcontainers = find_devcontainers(settings.root)
+    files = _compose_files(settings, devcontainers)
     if files is None:
-        return OverridePlan(None, (), ("No Compose file here: nothing to mount.",))
-    services = read_services(files)
-    places, notes = source_folders(settings, services)
-    mounts = tuple(
-        Mount(service, name, _source(settings, files, name), posixpath.join(place, name))
-        for service, place in sorted(places.items())
-        for name in sorted(checkouts)
-    )
-    unclear = bool(notes)
-    if not places and not notes:
-        notes = ("No service builds from a Dockerfile with `pip install -r`: nothing to mount.",)
-    return OverridePlan(files.override, mounts, notes, unclear)
-
-
-def _source(settings: Settings, files: ComposeFiles, name: str) -> str:
-    vendor = os.path.relpath(settings.vendor, files.directory)
-    return posixpath.join("." if not vendor.startswith("..") else "", *Path(vendor).parts, name)
-
-
-def source_folders(settings: Settings, services: Sequence[Service]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The folder of the checkouts in the image of each service that has one, and notes on those that cannot be told."""
-    places, notes = _configured(settings, services)
-    images: dict[str, str] = {}
-    for service in services:
-        if service.name in places or service.build is None or not _concerns(settings, service.build):
-            continue
-        found = _read_dockerfile(service.build)
-        if isinstance(found, Unclear):
-            notes.append(_unclear_note(service, service.build, found))
-        elif isinstance(found, Place):
-            places[service.name] = found.path
-    for service in services:
-        if service.build is not None and service.image and service.name in places:
-            images[service.image] = places[service.name]
-    for service in services:
-        if service.build is None and service.image in images:
-            places.setdefault(service.name, images[service.image])
-    return places, tuple(notes)
-
-
-def _configured(settings: Settings, services: Sequence[Service]) -> tuple[dict[str, str], list[str]]:
-    known = {service.name for service in services}
-    places = {name: posixpath.normpath(src) for name, src in settings.service_src.items() if name in known}
-    notes = [
-        f"[tool.vendorws.services.{name}] is set, but no Compose file defines a service {name!r}."
-        for name in sorted(settings.service_src)
-        if name not in known
+        return Survey(None, None, mode or Mode.BIND, (), ("No Compose file here, so there is nothing to mount.",))
+    current = _read(files.override)
+    mode = mode or current.ours.mode or Mode.BIND
+    asked = ask_services(files, current.users_text)
+    places = find_places(settings, asked.services)
+    here = Checkouts(settings.vendor, _written(settings.vendor, files.directory), tuple(checkouts))
+    wanted = [
+        mounts_for(service, places.folders[service.name], here, mode)
+        for service in asked.services
+        if service.name in places.folders
     ]
-    return places, notes
+    mounts = tuple(mount for one in wanted for mount in one.mounts) + _of_neighbours(current, files, here)
+    notes = [asked.note, *places.unclear, *(note for one in wanted for note in one.notes)]
+    if not places.folders and not places.unclear:
+        notes.append("No service installs requirements with `pip install --src`, so there is nothing to mount.")
+    if mounts:
+        notes += _unread(files, devcontainers)
+    return Survey(
+        files,
+        current,
+        mode,
+        tuple(sorted(mounts, key=lambda mount: (mount.service, mount.source))),
+        tuple(filter(None, notes)),
+        unclear=bool(places.unclear),
+    )
 
 
-def _concerns(settings: Settings, build: Build) -> bool:
-    """Whether this build can see the project: a service of a neighbour project installs other requirements."""
-    if build.context is None:
-        return False
-    context, root = build.context.resolve(), settings.root.resolve()
-    return context == root or context in root.parents or root in context.parents
+def survey_of_nothing(settings: Settings) -> Survey:
+    """The survey of a project that nothing is to be mounted into any more."""
+    files = _compose_files(settings, find_devcontainers(settings.root))
+    if files is None:
+        return Survey(None, None, Mode.BIND, (), ("No Compose file here, so there is nothing to remove.",))
+    return Survey(files, _read(files.override), Mode.BIND, (), ())
 
 
-def _read_dockerfile(build: Build) -> Place | Unclear | None:
-    if build.inline is not None:
-        return find_checkouts(build.inline, build.args, build.target)
-    assert build.dockerfile is not None
+def plan_override(found: Survey) -> OverridePlan:
+    """What the override file should become. Raises OverrideRefused where the user's own cannot be added to."""
+    if found.files is None or found.current is None:
+        return OverridePlan(None, found.mode, found.mounts, found.notes)
+    path, current = found.files.override, found.current
+    if current.users_text is None:
+        listed = found.files.listing is not None and found.files.listing.names_override
+        # A file that is listed has to be there, if only empty.
+        new = own_text(found.mounts, found.mode) if found.mounts or listed else None
+    else:
+        try:
+            new = splice(current.users_text, found.mounts, found.mode)
+        except CannotSplice as error:
+            raise _cannot_add(path, str(error)) from error
+    superseded = _superseded(found.files)
+    return OverridePlan(path, found.mode, found.mounts, found.notes, found.unclear, current.text, new, superseded)
+
+
+def _compose_files(settings: Settings, devcontainers: Sequence[DevContainer]) -> ComposeFiles | None:
+    files = find_compose_files(settings.root)
+    if files is not None or not devcontainers:
+        return files
+    only = devcontainers[0]
+    return listed_files(Listing(str(only.file), only.file.parent, only.names, None), (), os.environ)
+
+
+def _written(vendor: Path, directory: Path) -> str:
+    """The vendor folder as Compose files call it: relative, and with a dot in front so that it is no volume's name."""
+    relative = Path(os.path.relpath(vendor, directory)).as_posix()
+    return relative if relative.startswith("../") else f"./{relative}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The override file as it is: `users_text` is what of it is the user's (None: all of it is ours, or no file)."""
+
+    text: str | None
+    users_text: str | None
+    ours: Entries
+
+
+def _read(path: Path) -> _Current:
     try:
-        text = build.dockerfile.read_text("utf-8", errors="replace")
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return _Current(None, None, NO_ENTRIES)
+    except UnicodeDecodeError as error:
+        raise _cannot_add(path, "it is not UTF-8") from error
     except OSError as error:
-        return Unclear(f"{build.dockerfile} cannot be read ({error.strerror})", 0)
-    return find_checkouts(text, build.args, build.target)
+        raise ComposeUnreadable(f"{path} cannot be read: {error.strerror}.") from error
+    if is_own(text):
+        if not is_untouched(text):
+            raise OverrideRefused(
+                f"{path} was written by vendorws and edited since; it is left as it is.",
+                "Delete its first line to make it a file of yours, or delete the file to have it written anew.",
+            )
+        return _Current(text, None, entries_between({}, parse_yaml(text.encode(), str(path))))
+    try:
+        users_text = without_ours(text)
+    except CannotSplice as error:
+        raise _cannot_add(path, str(error)) from error
+    before, after = (parse_yaml(content.encode(), str(path)) for content in (users_text, text))
+    return _Current(text, users_text, entries_between(before, after))
 
 
-def _unclear_note(service: Service, build: Build, found: Unclear) -> str:
-    where = f"{build.dockerfile or 'dockerfile_inline'}, line {found.line}: " if found.line else ""
-    return (
-        f"Service {service.name} is not mounted: {where}{found.reason}. "
-        f"Write `pip install … --src {VENDOR}/` there, or "
-        f'set [tool.vendorws.services.{service.name}] src = "/path/in/the/image" in pyproject.toml.'
+def _cannot_add(path: Path, why: str) -> OverrideRefused:
+    return OverrideRefused(
+        f"{path} is yours, and nothing can be added to it safely: {why}.",
+        f"List the Compose files with {SIBLING} as the last one in COMPOSE_FILE (in .env): that one vendorws writes.",
     )
 
 
-def override_text(mounts: Sequence[Mount]) -> str:
-    """The whole override file: the services in the order of their mounts, one long-syntax bind mount per checkout."""
-    lines = [MARKER, "services:"]
-    for service in dict.fromkeys(mount.service for mount in mounts):
-        lines += [f"  {scalar(service)}:", "    volumes:"]
-        lines += [line for mount in mounts if mount.service == service for line in mount_lines(mount, indent=6)]
-    return "\n".join(lines) + "\n"
-
-
-def mount_lines(mount: Mount, *, indent: int) -> list[str]:
-    """One list item in the long syntax; a missing source is an error for Docker then, not an empty folder of root's."""
-    lines = (
-        "- type: bind",
-        f"  source: {scalar(mount.source)}",
-        f"  target: {scalar(mount.target)}",
-        "  bind:",
-        "    create_host_path: false",
+def _of_neighbours(current: _Current, files: ComposeFiles, here: Checkouts) -> tuple[Mount, ...]:
+    """The mounts in this file that another project wrote, which shares our Compose files (a monorepo)."""
+    return tuple(
+        mount
+        for mount in current.ours.mounts
+        if posixpath.dirname(mount.source) != here.written and (files.directory / mount.source).exists()
     )
-    return [" " * indent + line for line in lines]
 
 
-_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./-]*")
-_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+def _superseded(files: ComposeFiles) -> tuple[Path, ...]:
+    """Files that we wrote as a whole and that Compose does not read (any more)."""
+    found = []
+    for name in (*OVERRIDE_NAMES, SIBLING):
+        path = files.directory / name
+        if path != files.override and path not in files.base and path.is_file():
+            text = path.read_text("utf-8", errors="replace")
+            if is_own(text) and is_untouched(text):
+                found.append(path)
+    return tuple(found)
 
 
-def scalar(text: str) -> str:
-    """`text` as YAML that Compose reads back as this text: plain where that is safe, else in double quotes."""
-    text = text.replace("$", "$$")
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+def _unread(files: ComposeFiles, devcontainers: Sequence[DevContainer]) -> list[str]:
+    """Who does not read the override that is written, and what to add there."""
+    notes = []
+    listing = files.listing
+    if listing is not None and listing.separator is not None and not listing.names_override:
+        names = (*listing.names, os.path.relpath(files.override, listing.start))
+        notes.append(
+            f"COMPOSE_FILE in {listing.place} leaves {files.override.name} out, so Compose will not read it. "
+            f"Write there: COMPOSE_FILE={listing.separator.join(names)}"
+        )
+    for container in devcontainers:
+        listed = [Path(os.path.normpath(container.file.parent / name)) for name in container.names]
+        if files.override not in listed:
+            name = os.path.relpath(files.override, container.file.parent)
+            notes.append(
+                f'The Dev Container reads only what {container.file} lists: add "{name}" to its dockerComposeFile.'
+            )
+    return notes

@@ -2,49 +2,107 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.mounts import Mode
+
+if TYPE_CHECKING:
+    from vendorws.override import OverridePlan, Survey
+    from vendorws.settings import Settings
 
 
 def override(
-    stdout: Annotated[bool, typer.Option("--stdout", help="Print the override; write nothing.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the file is stale.")] = False,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Print a whole override; write nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the override is stale.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take out everything that vendorws put in.")] = False,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(
+            "--mode", help="Mount the checkouts, or have `docker compose watch` copy them.", show_default="bind"
+        ),
+    ] = None,
     requirement: shared.RequirementFiles = None,
     project: shared.Project = None,
     quiet: shared.Quiet = False,
+    as_json: shared.Json = False,
 ) -> None:
-    """Write docker-compose.override.yml: one bind mount for each checkout, where pip put it in the image.
+    """Mount each checkout where pip put it in the image, by docker-compose.override.yml.
+
+    An override of your own is added to and otherwise left as it is.
 
     Examples:
 
         vendorws override
 
-        vendorws override --stdout
-
         vendorws override --check
+
+        vendorws override --mode watch
+
+        vendorws override --remove
     """
     from vendorws import terminal
-    from vendorws.errors import ExitCode
-    from vendorws.override import OverrideStatus, apply_override, existing_checkouts, override_text, plan_override
-    from vendorws.pins import read_valid_requirements
+    from vendorws.errors import ExitCode, UsageError
+    from vendorws.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
+    from vendorws.override_text import own_text
     from vendorws.settings import read_settings
 
+    if stdout + check + remove > 1:
+        raise UsageError("--stdout, --check and --remove are three different things.", "Give one of them.")
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    pins = read_valid_requirements(settings).pins
-    out, err = terminal.console(sys.stdout), terminal.console(sys.stderr)
-    plan = plan_override(settings, existing_checkouts(settings, pins))
-    for note in plan.notes:
+    found = survey_of_nothing(settings) if remove else _survey(settings, mode)
+    err = terminal.console(sys.stderr)
+    for note in () if as_json else found.notes:
         err.print(f"note: {note}")
     if stdout:
-        out.print(override_text(plan.mounts), end="")
+        typer.echo(own_text(found.mounts, found.mode), nl=False)
         return
-    result = apply_override(plan, dry_run=check)
-    if result.path is not None and not quiet:
-        out.print(f"{result.path.name} {result.status.value}: {len(result.mounts)} mounts")
-    stale = check and result.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)
-    raise typer.Exit(int(ExitCode.ATTENTION if stale else ExitCode.DONE))
+    plan = plan_override(found)
+    if not check:
+        carry_out(plan)
+    stale = check and plan.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)
+    status = "stale" if stale else plan.status.value
+    if as_json:
+        typer.echo(json.dumps(_document(plan, status), indent=2))
+    elif not quiet:
+        typer.echo(_text(plan, status), nl=False)
+    needs_attention = stale or (plan.unclear and not plan.mounts)
+    raise typer.Exit(int(ExitCode.ATTENTION if needs_attention else ExitCode.DONE))
+
+
+def _survey(settings: Settings, mode: Mode | None) -> Survey:
+    from vendorws.override import existing_checkouts, survey
+    from vendorws.pins import read_valid_requirements
+
+    pins = read_valid_requirements(settings).pins
+    return survey(settings, existing_checkouts(settings, pins), mode)
+
+
+def _text(plan: OverridePlan, status: str) -> str:
+    if plan.path is None or status == "none":
+        return ""
+    lines = [
+        f"{plan.path.name} {status}",
+        *(f"  {mount.service}: {mount.source} on {mount.target}" for mount in plan.mounts),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _document(plan: OverridePlan, status: str) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "command": "override",
+        "status": status,
+        "path": str(plan.path) if plan.path else None,
+        "mode": plan.mode.value,
+        "mounts": [
+            {"service": mount.service, "name": mount.name, "source": mount.source, "target": mount.target}
+            for mount in plan.mounts
+        ],
+        "notes": list(plan.notes),
+    }
