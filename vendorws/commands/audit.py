@@ -1,0 +1,78 @@
+"""`vendorws audit`: does an image give away a key?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vendorws.audit import Report
+    from vendorws.image_source import Advance
+
+
+def audit(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="An image of the engine, an archive, an OCI layout, or - for a pipe.")
+    ],
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
+) -> None:
+    """Look for private keys and credentials in every layer, the history and the configuration of an image.
+
+    A file that a later layer deletes is still in the image, and is found. The secrets themselves are never printed.
+    Exit code 1 when something is found.
+
+    \b
+    Examples:
+      vendorws audit app:latest                      an image of the engine
+      vendorws audit app.tar                         what docker save wrote, or an OCI archive
+      podman save app | vendorws audit -             from wherever it is
+    """
+    from vendorws import audit_report, terminal
+
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    report = _looked_through(image, err)
+    if as_json:
+        sys.stdout.write(json.dumps(audit_report.document(report), indent=2) + "\n")
+    else:
+        _show(out, err, report)
+    raise typer.Exit(int(audit_report.exit_code(report)))
+
+
+def _looked_through(image: str, err: Console) -> Report:
+    from vendorws.audit import audit as look_through
+    from vendorws.image_source import opened, size_of
+
+    with _progress(err, image, size_of([image])) as advance, opened([image], advance) as events:
+        return look_through(events, image)
+
+
+@contextmanager
+def _progress(err: Console, image: str, total: int | None) -> Iterator[Advance]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(f"reading {image}", total=total)
+        yield lambda size: progress.advance(task, size)
+
+
+def _show(out: Console, err: Console, report: Report) -> None:
+    from rich.text import Text
+
+    from vendorws import audit_report
+
+    for text, style in audit_report.lines(report):
+        out.print(Text(text, style=style))
+    sys.stdout.flush()
+    for note in audit_report.notes(report):
+        err.print(f"note: {note}")
