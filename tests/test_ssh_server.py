@@ -12,7 +12,7 @@ from tests.support.git import GitFailed, git
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.ssh_server import PASSPHRASE, SshClient, SshServer
-from tests.support.terminal import on_terminal
+from tests.support.terminal import CTRL_C, on_terminal
 
 pytestmark = pytest.mark.ssh
 QUIETLY = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
@@ -172,6 +172,6 @@ def test_a_wrong_passphrase(billing: Remote, ssh_server: SshServer, ssh_client: 
 def test_ctrl_c_at_the_question(billing: Remote, ssh_client: SshClient, tmp_path: Path) -> None:
     ssh_client.know_no_host()
     screen = on_terminal(
-        ["git", "ls-remote", billing.url], cwd=tmp_path, answers=[("continue connecting (yes/no", "\x03")]
+        ["git", "ls-remote", billing.url], cwd=tmp_path, answers=[("continue connecting (yes/no", CTRL_C)]
     )
     assert screen.exit_code != 0

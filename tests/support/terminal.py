@@ -24,6 +24,7 @@ from tests.support.command import merged
 _TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
+CTRL_C = "\x03"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -51,8 +52,8 @@ def on_terminal(
 ) -> Screen:
     """Run `command` on a terminal of 24 lines.
 
-    `answers` are pairs of what to wait for and what to type then (a line end is added; "\\x03" is Ctrl-C and is typed
-    alone), in this order. A question that never comes, or a command that never ends, fails with the screen so far.
+    `answers` are pairs of what to wait for and what to type then (a line end is added, but not to CTRL_C), in this
+    order. A question that never comes, or a command that never ends, fails with the screen so far.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -88,10 +89,18 @@ def _converse(terminal: int, answers: list[tuple[str, str]], deadline: float) ->
         if answers and (found := screen.find(answers[0][0], read_to)) >= 0:
             question, reply = answers.pop(0)
             read_to = found + len(question)
-            os.write(terminal, (reply if reply == "\x03" else f"{reply}\n").encode())
+            _type(terminal, reply)
     if answers:
         raise AssertionError(f"never asked: {answers}; the screen:\n{screen}")
     return screen
+
+
+def _type(terminal: int, reply: str) -> None:
+    if reply == CTRL_C:
+        time.sleep(0.5)  # as a person: ssh loses a signal that comes between its question and its reading
+        os.write(terminal, reply.encode())
+    else:
+        os.write(terminal, f"{reply}\n".encode())
 
 
 def _read(terminal: int) -> bytes:
