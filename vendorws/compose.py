@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.compose_files import ComposeFiles, read_dotenv
-from vendorws.compose_yaml import ComposeUnreadable, Tree, merged, parse_yaml, read_yaml, settled, tagged, untagged
+from vendorws.compose_yaml import (
+    ComposeUnreadable,
+    Tree,
+    merged,
+    parse_documents,
+    read_documents,
+    settled,
+    tagged,
+    untagged,
+)
 from vendorws.shell import Unresolved, Variables, interpolate
 
 
@@ -57,12 +66,12 @@ def read_services(files: ComposeFiles, extra: str | None = None) -> tuple[Servic
 
     Raises ComposeUnreadable.
     """
-    services: Tree = {}
-    for file in files.base:
-        services = merged(services, _load(file, read_yaml(file), files.directory, files.variables, ()))
+    trees = [(file, tree) for file in files.base for tree in read_documents(file)]
     if extra is not None:
-        tree = parse_yaml(extra.encode(), str(files.override))
-        services = merged(services, _load(files.override, tree, files.directory, files.variables, ()))
+        trees += [(files.override, tree) for tree in parse_documents(extra.encode(), str(files.override))]
+    services: Tree = {}
+    for file, tree in trees:
+        services = merged(services, _load(file, tree, files.directory, files.variables, ()))
     return _finished(services, files.directory)
 
 
@@ -115,8 +124,9 @@ def _included(entry: Tree, reader: _Reader, outer: tuple[Path, ...]) -> Tree:
         variables.update(read_dotenv(env_file, reader.variables))
     services: Tree = {}
     for path in paths:
-        inner = _load(path, read_yaml(path), directory, {**variables, **reader.variables}, outer)
-        services = merged(services, inner)
+        for tree in read_documents(path):
+            inner = _load(path, tree, directory, {**variables, **reader.variables}, outer)
+            services = merged(services, inner)
     return _with_contexts(services, directory)
 
 
@@ -178,8 +188,11 @@ class _Reader:
         if options.get("file") is None:
             return self.service(name, services, seen)
         file = self.below(options["file"])
-        others = self.mapping(read_yaml(file).get("services"), "services")
-        return _Reader(file, file.parent, self.variables).service(name, others, seen)
+        reader = _Reader(file, file.parent, self.variables)
+        others: dict[str, Tree] = {}
+        for tree in read_documents(file):
+            others.update(reader.mapping(tree.get("services"), "services"))
+        return reader.service(name, others, seen)
 
     def _reduced(self, tree: Mapping[str, Tree]) -> Tree:
         return self._read(tree, {"build": self._build, "image": self.text, "volumes": self._volumes})

@@ -63,17 +63,24 @@ def _add_constructors() -> None:
 _add_constructors()
 
 
-def parse_yaml(content: bytes, name: str) -> dict[str, Tree]:
-    """The top-level mapping of a Compose file called `name`. Raises ComposeUnreadable."""
+def parse_documents(content: bytes, name: str) -> list[dict[str, Tree]]:
+    """The top-level mapping of each document of a Compose file called `name`. Raises ComposeUnreadable."""
     try:
-        tree = yaml.load(content, _Loader)
+        trees = list(yaml.load_all(content, _Loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ComposeUnreadable(f"{name} is not valid YAML: {_one_line(error)}.", "Mend it there.") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ComposeUnreadable(f"{name} is no Compose file: its top level is not a mapping.")
-    return tree
+    for tree in trees:
+        if tree is not None and not isinstance(tree, dict):
+            raise ComposeUnreadable(f"{name} is no Compose file: its top level is not a mapping.")
+    return [tree or {} for tree in trees]
+
+
+def parse_yaml(content: bytes, name: str) -> dict[str, Tree]:
+    """The top-level mapping of a file that holds one document. Raises ComposeUnreadable."""
+    trees = parse_documents(content, name)
+    if len(trees) > 1:
+        raise ComposeUnreadable(f"{name} holds several YAML documents.")
+    return trees[0] if trees else {}
 
 
 def _one_line(error: Exception) -> str:
@@ -82,10 +89,10 @@ def _one_line(error: Exception) -> str:
     return f"line {mark.line + 1}: {problem}" if mark else problem
 
 
-def read_yaml(file: Path) -> dict[str, Tree]:
-    """The top-level mapping of `file`. Raises ComposeUnreadable."""
+def read_documents(file: Path) -> list[dict[str, Tree]]:
+    """The top-level mappings of the documents in `file`, which Compose merges in order. Raises ComposeUnreadable."""
     try:
-        return parse_yaml(file.read_bytes(), str(file))
+        return parse_documents(file.read_bytes(), str(file))
     except FileNotFoundError as error:
         raise ComposeUnreadable(f"{file} does not exist, though Compose is told to read it.") from error
     except OSError as error:

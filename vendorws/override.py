@@ -216,6 +216,8 @@ def _read(path: Path) -> _Current:
         users_text = without_ours(text)
     except CannotSplice as error:
         raise _cannot_add(path, str(error)) from error
+    if users_text == text:
+        return _Current(text, text, NO_ENTRIES)
     before, after = (parse_yaml(content.encode(), str(path)) for content in (users_text, text))
     return _Current(text, users_text, entries_between(before, after))
 

@@ -31,6 +31,7 @@ def splice(text: str, mounts: Sequence[Mount], mode: Mode) -> str:
     base = without_ours(text)
     if not mounts:
         return base
+    _root(base)
     tree: Tree = parse_yaml(base.encode(), "It")
     additions = {service: [mount for mount in mounts if mount.service == service] for service in _services(mounts)}
     result = _with_insertions(base, _insertions(base, additions, mode))
@@ -86,13 +87,8 @@ def without_ours(text: str) -> str:
             raise CannotSplice(f"line {number + 1} carries our mark and was rewritten since (take that line out)")
     kept = [_kept(lines, ours, number) for number in range(len(lines))]
     result = "\n".join(line for line in kept if line is not None)
-    if kept[-1] is None:  # the last line of the user's had no end, and gets none
-        result = result.removesuffix("\r")
-    try:
-        parse_yaml(result.encode(), "It")
-    except ComposeUnreadable as error:
-        raise CannotSplice("something was added below one of our lines, which cannot be taken out now") from error
-    return result
+    # Where the last line is ours, the user's last line had no end, and gets none.
+    return result.removesuffix("\r") if kept[-1] is None else result
 
 
 def _is_ours(line: str) -> bool:
@@ -116,7 +112,8 @@ def _has_more_below(lines: Sequence[str], ours: Sequence[bool], number: int, ind
     for other in range(number + 1, len(lines)):
         bare = lines[other].strip()
         if bare and not bare.startswith("#"):
-            if len(lines[other]) - len(lines[other].lstrip()) <= indent:
+            deeper = len(lines[other]) - len(lines[other].lstrip()) - indent
+            if deeper < 0 or (deeper == 0 and not bare.startswith("-")):
                 return False
             if not ours[other]:
                 return True
@@ -169,7 +166,7 @@ def _insertions(text: str, additions: Mapping[str, Sequence[Mount]], mode: Mode)
         pair = top["services"]
         step = _step(pair)
         return [
-            _insertion(pair, (service, *LISTS[mode]), [entry(mount, mode) for mount in mounts], step)
+            _insertion(text, pair, (service, *LISTS[mode]), [entry(mount, mode) for mount in mounts], step)
             for service, mounts in additions.items()
         ]
     first = min(top.values(), key=lambda pair: pair.key.start_mark.index).key.start_mark
@@ -177,12 +174,14 @@ def _insertions(text: str, additions: Mapping[str, Sequence[Mount]], mode: Mode)
 
 
 def _root(text: str) -> yaml.Node | None:
+    """The node of the one document; None for a document without anything in it."""
     try:
-        return yaml.compose(text, yaml.SafeLoader)
+        root = yaml.compose(text, yaml.SafeLoader)
     except yaml.composer.ComposerError as error:
         raise CannotSplice("it holds several documents, or an alias to nothing") from error
     except yaml.YAMLError as error:
         raise CannotSplice("it is not valid YAML") from error
+    return None if root is None or _is_empty(root) else root
 
 
 def _pairs(node: yaml.Node, name: str) -> dict[str, _Pair]:
@@ -200,7 +199,7 @@ def _step(services: _Pair) -> int:
     return 2
 
 
-def _insertion(pair: _Pair, path: tuple[str, ...], entries: Sequence[str], step: int) -> _Insertion:
+def _insertion(text: str, pair: _Pair, path: tuple[str, ...], entries: Sequence[str], step: int) -> _Insertion:
     """Where the entries go that belong at `path` below this pair."""
     below, value = pair.key.end_mark.index, pair.value
     if _is_empty(value):
@@ -208,11 +207,19 @@ def _insertion(pair: _Pair, path: tuple[str, ...], entries: Sequence[str], step:
     if not path:
         if not isinstance(value, yaml.SequenceNode) or value.flow_style:
             raise CannotSplice(f"{pair.name} is not written as an indented list")
-        return _Insertion(below, _nested((), entries, value.start_mark.column, step))
+        return _Insertion(below, _nested((), entries, _column_below(text, below), step))
     inner = _pairs(value, pair.name)
     if path[0] in inner:
-        return _insertion(inner[path[0]], path[1:], entries, step)
-    return _Insertion(below, _nested(path, entries, value.start_mark.column, step))
+        return _insertion(text, inner[path[0]], path[1:], entries, step)
+    return _Insertion(below, _nested(path, entries, _column_below(text, below), step))
+
+
+def _column_below(text: str, index: int) -> int:
+    """The indentation of the first line with content below the line that holds `index`."""
+    for line in text[index:].split("\n")[1:]:
+        if line.strip() and not line.lstrip().startswith("#"):
+            return len(line) - len(line.lstrip())
+    return 0
 
 
 def _is_empty(node: yaml.Node) -> bool:
