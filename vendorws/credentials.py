@@ -28,6 +28,8 @@ from detect_secrets.plugins import (
     stripe,
 )
 
+from vendorws.private_keys import find_keys
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -49,18 +51,19 @@ def in_text(text: str) -> Iterator[Credential]:
 
 
 def in_variable(name: str, value: str) -> Iterator[Credential]:
-    """As `in_text`, and the whole value where the name says that it is secret."""
+    """As `in_text`, and else the whole value where the name says that it is secret."""
     found = tuple(in_text(value))
-    if found:
-        yield from found
-    elif _names_a_secret(name) and _could_be_secret(value):
-        yield Credential("secret by its name", value)
+    yield from found or _by_name(name, value)
 
 
 def in_assignments(text: str) -> Iterator[Credential]:
-    """`name = value` and `name: value` lines (.env, .pypirc, .npmrc, .aws/credentials): each as a variable."""
+    """As `in_text`, and the values of lines like `name = value` and `name: value` whose name says that it is secret."""
+    found = tuple(in_text(text))
+    yield from found
     for match in _ASSIGNMENT.finditer(text):
-        yield from in_variable(match["name"], match["value"].strip().strip("\"'"))
+        name, value = match["name"], match["value"].strip().strip("\"'")
+        if not any(credential.secret in value for credential in found):
+            yield from _by_name(name, value)
 
 
 def in_netrc(text: str) -> Iterator[Credential]:
@@ -75,6 +78,12 @@ def in_docker_config(text: str) -> Iterator[Credential]:
     """The registry logins of docker's and podman's client configuration."""
     for match in _REGISTRY_LOGIN.finditer(text):
         yield Credential("login of a container registry", match["login"])
+
+
+def in_ssh_folder(text: str) -> Iterator[Credential]:
+    """A file of `.ssh` that begins as a private key does and then does not go on like one: cut short, or garbled."""
+    if _KEY_FILE.match(text) and not find_keys(text):
+        yield Credential("damaged private key", "")
 
 
 def reader_for(path: str) -> Reader | None:
@@ -155,6 +164,11 @@ _INDIRECT_NAME = re.compile(
 )
 
 
+def _by_name(name: str, value: str) -> Iterator[Credential]:
+    if _names_a_secret(name) and _could_be_secret(value):
+        yield Credential("secret by its name", value)
+
+
 def _names_a_secret(name: str) -> bool:
     telling = _TELLING_NAME.search(name) or any(keyword.KeywordDetector().analyze_string(f'{name} = "value1"'))
     return bool(telling) and not _INDIRECT_NAME.search(name)
@@ -178,11 +192,8 @@ _ASSIGNMENT = re.compile(
     re.MULTILINE,
 )
 _NETRC_PASSWORD = re.compile(r"\bpassword\s+(?:\"(?P<quoted>(?:[^\"\\]|\\.)+)\"|(?P<plain>\S+))")
+_KEY_FILE = re.compile(r"\s*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _REGISTRY_LOGIN = re.compile(r'"(?:auth|identitytoken|registrytoken)"\s*:\s*"(?P<login>[^"]{4,})"')
-
-
-def _text_and_assignments(text: str) -> Iterator[Credential]:
-    return chain(in_text(text), in_assignments(text))
 
 
 # Which file is read how; the first pattern that fits wins.
@@ -195,17 +206,18 @@ _PLACES: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (r"/(?:\.gitconfig|\.gitmodules|\.git-credentials|etc/gitconfig|git/(?:config|credentials))$", in_text),
         (r"/[._]netrc$", in_netrc),
         # pip and its relatives: where an index or a repository is named, a password may stand in its URL
-        (r"/pip\.(?:conf|ini)$", _text_and_assignments),
+        (r"/pip\.(?:conf|ini)$", in_assignments),
         (r"/(?:direct_url\.json|[^/]+\.egg-link)$", in_text),
         (r"/(?:[^/]*requirements[^/]*|[^/]*constraints[^/]*)\.(?:txt|in)$", in_text),
         (r"/(?:requirements|constraints)/[^/]+\.(?:txt|in)$", in_text),
         (r"/(?:pyproject\.toml|setup\.cfg|uv\.toml|Pipfile|Pipfile\.lock|poetry\.lock|pdm\.lock|uv\.lock)$", in_text),
-        (r"/(?:\.pypirc|\.npmrc|\.yarnrc(?:\.yml)?|pypoetry/auth\.toml)$", _text_and_assignments),
-        # shells, deployments, clouds
-        (r"/\.env(?:\.(?!example|sample|template|dist)[^/]+)?$", _text_and_assignments),
-        (r"/\.aws/credentials$", _text_and_assignments),
+        (r"/(?:\.pypirc|\.npmrc|\.yarnrc(?:\.yml)?|pypoetry/auth\.toml)$", in_assignments),
+        # ssh, shells, deployments, clouds
+        (r"/\.ssh/[^/]+$", in_ssh_folder),
+        (r"/\.env(?:\.(?!example|sample|template|dist)[^/]+)?$", in_assignments),
+        (r"/\.aws/credentials$", in_assignments),
         (r"/(?:\.docker/config\.json|containers/auth\.json|\.dockercfg)$", in_docker_config),
-        (r"/\.config/(?:gh/hosts\.yml|hub|glab-cli/config\.yml)$", _text_and_assignments),
+        (r"/\.config/(?:gh/hosts\.yml|hub|glab-cli/config\.yml)$", in_assignments),
         (r"/\.(?:bash|zsh|ash|sh|python)_history$", in_text),
     )
 )

@@ -20,9 +20,12 @@ from functools import cache
 from importlib import resources
 
 _UTF16_MARKER = "PRIVATE KEY".encode("utf-16-le")[:-1]
-_WRAPPED_MARKER = b"LS0tLS1CRUdJTi"  # base64 of "-----BEGIN", as far as the next character cannot change it
 _PUTTY_MARKER = b"PuTTY-User-Key-File-"
-_MARKERS = (b"PRIVATE KEY", _PUTTY_MARKER, _UTF16_MARKER, _WRAPPED_MARKER)
+# How the base64 of a key file begins: as far as what comes next in the file cannot change it.
+_WRAPPED_MARKERS = tuple(
+    base64.b64encode(opening)[: len(opening) * 8 // 6] for opening in (b"-----BEGIN ", b"---- BEGIN ", _PUTTY_MARKER)
+)
+_MARKERS = (b"PRIVATE KEY", _PUTTY_MARKER, _UTF16_MARKER, *_WRAPPED_MARKERS)
 
 _BEFORE = 128
 """Bytes before a marker that may belong to it: `-----BEGIN SSH2 ENCRYPTED `, twice as long in UTF-16."""
@@ -106,7 +109,7 @@ def hide_keys(text: str) -> str:
 
 
 def _keys_at(marker: bytes, position: int, around: bytes) -> Iterator[FoundKey]:
-    if marker == _WRAPPED_MARKER:
+    if marker in _WRAPPED_MARKERS:
         yield from _wrapped_keys(around[position:])
     elif marker == _PUTTY_MARKER:
         yield from _putty_keys(around[position:].decode("latin-1"))
@@ -121,7 +124,7 @@ _BEGIN = re.compile(r"-{4,5} ?BEGIN (?P<label>(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOC
 _NEXT_LINE_OF_ITS_KIND = re.compile(r"-{4,5} ?(?P<verb>BEGIN|END) ")
 _ANY_BLOCK = re.compile(
     r"-{4,5} ?BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-{4,5} ?END [A-Z0-9 ]+-{4,5}|\Z)"
-    r"|PuTTY-User-Key-File-.*|LS0tLS1CRUdJTi[\w+/=]*",
+    rf"|PuTTY-User-Key-File-.*|(?:{'|'.join(marker.decode() for marker in _WRAPPED_MARKERS)})[\w+/=]*",
     re.DOTALL,
 )
 
@@ -190,9 +193,9 @@ _WRAPPED = re.compile(rb"[A-Za-z0-9+/\s]+")
 def _wrapped_keys(data: bytes) -> Iterator[FoundKey]:
     match = _WRAPPED.match(data)
     encoded = b"".join(match[0].split()) if match else b""
-    text = base64.b64decode(encoded + b"A" * (-len(encoded) % 4)).decode("latin-1")
-    for begin in _BEGIN.finditer(text):
-        yield from _pem_keys(text, begin.end("label") - len("KEY"))
+    scanner = KeyScanner()
+    yield from scanner.feed(base64.b64decode(encoded + b"A" * (-len(encoded) % 4)))
+    yield from scanner.finish()
 
 
 @cache
