@@ -17,10 +17,11 @@ class _Sign:
     message: str
     hint: str
     exit_code: ExitCode
+    passing: bool
 
 
-def _sign(words: str, message: str, hint: str, exit_code: ExitCode) -> _Sign:
-    return _Sign(re.compile(words, re.IGNORECASE), message, hint, exit_code)
+def _sign(words: str, message: str, hint: str, exit_code: ExitCode, *, passing: bool = False) -> _Sign:
+    return _Sign(re.compile(words, re.IGNORECASE), message, hint, exit_code, passing)
 
 
 _NETWORK = ExitCode.NETWORK
@@ -118,13 +119,30 @@ _SIGNS = (
         _ATTENTION,
     ),
     _sign(
-        r"early EOF|unexpected disconnect|hung up unexpectedly|Connection reset|Connection closed|Broken pipe"
-        r"|Could not read from remote repository|RPC failed|kex_exchange_identification|unable to access|curl \d+",
+        r"early EOF|unexpected disconnect|hung up unexpectedly|Connection( to \S+)? (reset|closed)|Broken pipe"
+        r"|RPC failed|kex_exchange_identification",
         "the connection was lost",
         "Run the command again; what is complete is kept.",
         _NETWORK,
+        passing=True,
+    ),
+    _sign(
+        r"Could not read from remote repository|unable to access|curl \d+",
+        "the remote could not be read",
+        "Read git's words above; run the command again when the cause is gone.",
+        _NETWORK,
     ),
 )
+
+
+def _read(stderr: str) -> _Sign | None:
+    return next((sign for sign in _SIGNS if sign.words.search(stderr)), None)
+
+
+def is_passing(stderr: str) -> bool:
+    """Whether git failed for a connection that broke, which may well hold the next time."""
+    sign = _read(stderr)
+    return sign is not None and sign.passing
 
 
 class GitFailed(VendorwsError):
@@ -132,11 +150,10 @@ class GitFailed(VendorwsError):
 
     def __init__(self, command: str, code: int, stderr: str) -> None:
         words = _last_words(stderr)
-        for sign in _SIGNS:
-            if sign.words.search(stderr):
-                super().__init__(sign.message, sign.hint)
-                self.code_of_exit = sign.exit_code
-                break
+        sign = _read(stderr)
+        if sign is not None:
+            super().__init__(sign.message, sign.hint)
+            self.code_of_exit = sign.exit_code
         else:
             super().__init__(
                 f"`{redact(command)}` ended with {code}", "Run it by hand to see more (-v shows each one)."

@@ -1,30 +1,24 @@
 """The one door to git: environment, ssh, progress, timeouts and the end of every process.
 
-GitPython starts the processes and reads git's progress. What is added here is what a tool that runs many of them at
-once needs: an environment in which git cannot find the project around a checkout, nor ask a question nobody sees;
-a deadline for each repository; and one call that ends them all.
+What a tool that runs many of them at once needs: an environment in which git cannot find the project around a
+checkout, nor ask a question nobody sees; a deadline for each repository; and one call that ends them all. GitPython
+reads git's progress. It does not start the processes: to import it takes longer than to look at ten checkouts.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import shutil
-import signal
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
-from typing import Any
-
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is reported by `require_git`, in our words
-
-import git
+from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
-from vendorws.git_failures import GitFailed, GitTimedOut
+from vendorws.git_failures import GitFailed, GitTimedOut, is_passing
+from vendorws.processes import NEVER, Finished, Processes
 from vendorws.redaction import redact
 
 # Settings that hold for every command, whatever the user configured:
@@ -35,67 +29,10 @@ _ALWAYS = (
     "gc.auto=0",  # nor a gc
     "maintenance.auto=false",
     "advice.detachedHead=false",
+    "clone.defaultRemoteName=origin",  # pip's name for it, which `observe` and submodules rely on
 )
-
-
-class Stopped(Exception):
-    """The run was interrupted; the repository at hand is left as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A git process that ended: its exit code and what it printed."""
-
-    code: int
-    stdout: bytes
-    stderr: str
-
-    @property
-    def text(self) -> str:
-        """What it printed, as text; file names that are no UTF-8 survive a round trip."""
-        return self.stdout.decode("utf-8", "surrogateescape")
-
-
-class Processes:
-    """Every git process of this run, so that Ctrl-C can end them all, and git's children with them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[int] = set()
-        self.stopped = False
-
-    def start(self, cwd: Path, command: list[str], environment: Mapping[str, str], *, has_input: bool) -> Any:  # noqa: ANN401
-        """Start `command` as the leader of a session of its own: it has no terminal to ask on. Raises Stopped."""
-        with self._lock:
-            if self.stopped:
-                raise Stopped
-            process = git.Git(str(cwd)).execute(
-                command,
-                as_process=True,
-                istream=subprocess.PIPE if has_input else None,
-                env=dict(environment),
-                start_new_session=True,
-            )
-            self._running.add(process.pid)
-        return process
-
-    def ended(self, pid: int) -> None:
-        """Forget a process that was waited for."""
-        with self._lock:
-            self._running.discard(pid)
-
-    def stop(self) -> None:
-        """End everything within a second, and start nothing more."""
-        with self._lock:
-            self.stopped = True
-            running = set(self._running)
-        for pid in running:
-            _end_group(pid, signal.SIGTERM)
-        give_up = time.monotonic() + 1.0
-        while self._running and time.monotonic() < give_up:
-            time.sleep(0.02)
-        for pid in running:
-            _end_group(pid, signal.SIGKILL)
+_ENGLISH = {"LC_ALL": "C", "LANGUAGE": "C"}  # what git says is read by `git_failures`
+_PAUSES = (0.25, 0.75, 2.0)  # seconds before a dropped connection is tried again
 
 
 @dataclass(frozen=True)
@@ -103,7 +40,8 @@ class Git:
     """git for one repository: where it runs, in which environment, and until when.
 
     `vendor` is the folder of the checkouts: git never looks for a repository in it or above it. `deadline` is in
-    `time.monotonic()` seconds, `timeout` is the span that it came from. `watch` is told progress ("receiving
+    `time.monotonic()` seconds, `timeout` is the span that it came from. `sessions` is entered while the remote is
+    spoken to, so that its server is not asked for too much at once. `watch` is told progress ("receiving
     12/80"), `trace` each command line.
     """
 
@@ -112,7 +50,8 @@ class Git:
     processes: Processes = field(default_factory=Processes)
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 1800.0
-    deadline: float = float("inf")
+    deadline: float = NEVER
+    sessions: AbstractContextManager[object] = field(default_factory=nullcontext)
     watch: Callable[[str], None] | None = None
     trace: Callable[[str], None] | None = None
 
@@ -125,33 +64,37 @@ class Git:
         return replace(self, environment={**self.environment, **extra})
 
     def run(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> Finished:
-        """Run `git ARGUMENTS` to its end, whatever its exit code. Raises Stopped, GitTimedOut."""
-        command = ["git", *(part for setting in _ALWAYS for part in ("-c", setting)), *arguments]
+        """Run `git ARGUMENTS` to its end, whatever its exit code. Raises Stopped, GitTimedOut.
+
+        `progress` is for a command that speaks with the remote: `watch` is told how far it is, and where the
+        connection breaks it is run again.
+        """
+        if not progress:
+            return self._run_once(arguments, stdin)
+
+        def speak() -> Finished:
+            with self.sessions:
+                return self._run_once(arguments, stdin, self.watch)
+
+        return patiently(self.processes, speak)
+
+    def _run_once(
+        self, arguments: Sequence[str], stdin: str | None, watch: Callable[[str], None] | None = None
+    ) -> Finished:
         shown = redact(shlex.join(["git", *arguments]))
         if self.trace is not None:
             self.trace(f"{self.cwd.name}: {shown}")
-        process = self.processes.start(self.cwd, command, self._full_environment(), has_input=stdin is not None)
-        overdue = threading.Timer(max(0.0, self.deadline - time.monotonic()), _end_slowly, [process.pid])
-        if self.deadline != float("inf"):
-            overdue.start()
-        try:
-            if progress and self.watch is not None:
-                stdout, stderr = _read_with_progress(process, self.watch)
-            else:
-                stdout, stderr = process.communicate(
-                    None if stdin is None else stdin.encode("utf-8", "surrogateescape")
-                )
-            code = process.proc.wait()
-        finally:
-            overdue.cancel()
-            self.processes.ended(process.pid)
-            process.proc.stdout.close()
-            process.proc.stderr.close()
-        if self.processes.stopped:
-            raise Stopped
-        if code < 0 and time.monotonic() >= self.deadline:
+        finished = self.processes.run(
+            ["git", *(part for setting in _ALWAYS for part in ("-c", setting)), *arguments],
+            cwd=self.cwd,
+            environment=self._full_environment(),
+            deadline=self.deadline,
+            stdin=stdin,
+            on_stderr=None if watch is None else _Progress(watch).read,
+        )
+        if finished.overdue:
             raise GitTimedOut(shown, self.timeout)
-        return Finished(code, stdout, stderr.decode("utf-8", "replace"))
+        return finished
 
     def call(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> str:
         """Run `git ARGUMENTS`, which must succeed; return what it printed. Raises GitFailed, Stopped."""
@@ -160,10 +103,16 @@ class Git:
             raise GitFailed(shlex.join(["git", *arguments]), finished.code, finished.stderr)
         return finished.text
 
+    @property
+    def ceilings(self) -> str:
+        """Where git stops looking for a repository: at the folder of the checkouts."""
+        return os.pathsep.join({str(self.vendor), os.path.realpath(self.vendor)})
+
     def _full_environment(self) -> dict[str, str]:
         return {
-            "GIT_CEILING_DIRECTORIES": os.pathsep.join({str(self.vendor), os.path.realpath(self.vendor)}),
+            "GIT_CEILING_DIRECTORIES": self.ceilings,
             "GIT_TERMINAL_PROMPT": "0",
+            **_ENGLISH,
             **self.environment,
         }
 
@@ -174,82 +123,74 @@ def require_git() -> None:
         raise EnvironmentProblem("git is not installed (or not on the PATH).", "Install git 2.30 or newer.")
 
 
-def batch_ssh_command(environ: Mapping[str, str], configured: str | None) -> str:
-    """The user's own ssh command with BatchMode added, so that it fails where it would ask.
+def patiently(processes: Processes, attempt: Callable[[], Finished]) -> Finished:
+    """Do it again where the connection broke. Raises Stopped.
 
-    `configured` is git's `core.sshCommand`. The order is git's own: GIT_SSH_COMMAND, core.sshCommand, GIT_SSH, ssh.
+    A server that is asked for too much at once drops connections, so each pause is longer than the one before.
     """
-    command = environ.get("GIT_SSH_COMMAND") or configured
-    if not command:
-        command = shlex.quote(environ.get("GIT_SSH") or "ssh")
-    program = PurePath(shlex.split(command)[0]).name.lower() if shlex.split(command) else "ssh"
-    if program.removesuffix(".exe") in {"plink", "tortoiseplink"}:
-        return f"{command} -batch"
-    return f"{command} -o BatchMode=yes"
+    for pause in _PAUSES:
+        finished = attempt()
+        if finished.code == 0 or not is_passing(finished.stderr):
+            return finished
+        processes.pause(pause * random.uniform(0.5, 1.5))
+    return attempt()
 
 
-def configured_ssh_command(runner: Git) -> str | None:
-    """`core.sshCommand` of the user's and the system's git config."""
-    return runner.run("config", "--get", "core.sshCommand").text.strip() or None
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """What the user's and the system's git config say about reaching a remote: `core.sshCommand`, `ssh.variant`,
+    and `url.<base>.insteadOf` as pairs of prefix and base."""
+
+    ssh_command: str | None
+    ssh_variant: str | None
+    rewrites: tuple[tuple[str, str], ...]
+
+
+def network_config(runner: Git) -> NetworkConfig:
+    """Read with one git process. Raises Stopped."""
+    pattern = r"^(core\.sshcommand|ssh\.variant|url\..*\.insteadof)$"
+    listed = runner.run("config", "--null", "--get-regexp", pattern).text
+    pairs = [(key, value) for key, _, value in (entry.partition("\n") for entry in listed.split("\0")) if key]
+    last = dict(pairs)
+    rewrites = tuple(
+        (value, key.removeprefix("url.").removesuffix(".insteadof")) for key, value in pairs if key.startswith("url.")
+    )
+    return NetworkConfig(last.get("core.sshcommand"), last.get("ssh.variant"), rewrites)
 
 
 def contact(runner: Git, url: str) -> Finished:
-    """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a passphrase.
-
-    This is the one command that shares our terminal and process group; nothing else runs meanwhile.
-    """
-    environment = {key: value for key, value in runner._full_environment().items() if key != "GIT_TERMINAL_PROMPT"}
-    process = git.Git(str(runner.cwd)).execute(
-        ["git", "-c", "protocol.ext.allow=never", "ls-remote", "--", url, "HEAD"], as_process=True, env=environment
+    """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a password."""
+    return runner.processes.run(
+        ["git", "-c", "protocol.ext.allow=never", "ls-remote", "--", url, "HEAD"],
+        cwd=runner.cwd,
+        environment={"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
+        on_our_terminal=True,
     )
-    stdout, stderr = process.communicate()
-    return Finished(process.returncode, stdout, stderr.decode("utf-8", "replace"))
 
 
-class _Progress(git.RemoteProgress):
+class _Progress:
     """git's progress lines, as GitPython reads them, in a few words each."""
 
-    _PHASES = (
-        (git.RemoteProgress.COUNTING, "counting"),
-        (git.RemoteProgress.COMPRESSING, "compressing"),
-        (git.RemoteProgress.RECEIVING, "receiving"),
-        (git.RemoteProgress.RESOLVING, "resolving"),
-    )
-
     def __init__(self, watch: Callable[[str], None]) -> None:
-        super().__init__()
-        self._watch = watch
+        from git.util import CallableRemoteProgress
 
-    def update(
-        self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = ""
-    ) -> None:
-        """Called by GitPython for each line that is progress."""
-        for bit, phase in self._PHASES:
-            if op_code & bit:
-                of = f"/{float(max_count):.0f}" if max_count else ""
-                self._watch(f"{phase} {float(cur_count):.0f}{of} {message}".strip())
+        parser = CallableRemoteProgress(self._tell)
+        self._watch, self._parse, self._rest = watch, parser.new_message_handler(), b""
+        self._phases = {
+            parser.COUNTING: "counting",
+            parser.COMPRESSING: "compressing",
+            parser.RECEIVING: "receiving",
+            parser.RESOLVING: "resolving",
+        }
 
+    def read(self, chunk: bytes) -> None:
+        """Take what came on stderr; a line ends where git goes back to its start."""
+        *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            self._parse(line.decode("utf-8", "replace"))
 
-def _read_with_progress(process: Any, watch: Callable[[str], None]) -> tuple[bytes, bytes]:  # noqa: ANN401
-    """Both outputs of a command that prints progress on stderr and next to nothing on stdout."""
-    parse = _Progress(watch).new_message_handler()
-    lines, rest = [], b""
-    while chunk := os.read(process.proc.stderr.fileno(), 8192):
-        *ended, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-        for line in ended:
-            parse(line.decode("utf-8", "replace"))
-        lines += ended
-    return process.proc.stdout.read(), b"\n".join([*lines, rest])
-
-
-def _end_slowly(pid: int) -> None:
-    _end_group(pid, signal.SIGTERM)
-    time.sleep(1.0)
-    _end_group(pid, signal.SIGKILL)
-
-
-def _end_group(pid: int, how: signal.Signals) -> None:
-    try:
-        os.killpg(pid, how)
-    except (ProcessLookupError, PermissionError):
-        return
+    def _tell(self, operation: int, now: str | float, total: str | float | None = None, message: str = "") -> None:
+        for bit, phase in self._phases.items():
+            if operation & bit:
+                of = f"/{float(total):.0f}" if total else ""
+                self._watch(f"{phase} {float(now):.0f}{of} {message}".strip())

@@ -14,19 +14,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Semaphore
 from types import FrameType
 from typing import Protocol
 
 from vendorws import moves
 from vendorws.errors import EnvironmentProblem, ExitCode, UsageError, VendorwsError
 from vendorws.files import write_atomically
-from vendorws.git_failures import GitFailed
-from vendorws.gitcmd import Git, Processes, Stopped, batch_ssh_command, configured_ssh_command, contact
+from vendorws.git_failures import GitFailed, GitTimedOut, is_passing
+from vendorws.gitcmd import Git, contact, network_config, patiently
 from vendorws.lock import workspace_lock
 from vendorws.model import (
     Checkout,
@@ -48,10 +49,13 @@ from vendorws.model import (
 )
 from vendorws.observation import observe
 from vendorws.plan import Wish, decide, needs_remote
+from vendorws.processes import NEVER, Processes, Stopped
+from vendorws.redaction import redact
 from vendorws.rescue import run_name
 from vendorws.settings import Settings
+from vendorws.ssh import MOST_SESSIONS, SharedConnections, socket_folder, ssh_command
 from vendorws.targets import Asked, find_target
-from vendorws.urls import server
+from vendorws.urls import SshDestination, rewritten, server, ssh_destination
 
 DEFAULT_JOBS = 8
 _MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodules; more would be a loop
@@ -67,6 +71,8 @@ class Display(Protocol):
     def finished(self, outcome: Outcome) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def paused(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +188,15 @@ def _run(
     run = run_name(datetime.now(timezone.utc), secrets.token_hex(2))
     crew = _Crew(settings, options, run, look_only, fetch)
     outcomes: dict[str, Outcome] = {}
-    with _sigterm_as_interrupt(), ThreadPoolExecutor(max(1, options.jobs)) as executor:
+    with (
+        _sigterm_as_interrupt(),
+        ThreadPoolExecutor(max(1, options.jobs)) as executor,
+        closing(_Network(crew, display)) as network,
+    ):
         try:
             looks = dict(zip(pins, executor.map(lambda pin: _look(crew, pin), pins), strict=True))
-            ssh = _prepare_network(crew, looks, display)
-            futures = {executor.submit(_bring, crew, pin, looks[pin], ssh): pin for pin in pins}
+            routes = network.prepare(executor, looks)
+            futures = {executor.submit(_bring, crew, pin, looks[pin], routes.get(pin)): pin for pin in pins}
             for outcome in _collect(crew, futures, display):
                 outcomes[outcome.pin.name] = outcome
         except KeyboardInterrupt:
@@ -263,16 +273,16 @@ def _look(crew: _Crew, pin: Pin) -> Finding | Failure:
         return _failure(error)
 
 
-def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, ssh: str | None) -> Outcome:
+def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: _Route | Failure | None) -> Outcome:
     start = time.monotonic()
     if isinstance(look, Failure):
         return Outcome(pin, (), None, None, look, 0.0)
-    crew.news.put((pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking"))
-    work = moves.Work(_with_ssh(crew.git(pin), look, ssh), pin, crew.run)
-    journey = _Journey(crew, work, look)
-    failure: Failure | None = None
+    crew.news.put((pin, ""))
+    journey = _Journey(crew, moves.Work(_git_for(crew, pin, look, route), pin, crew.run), look)
+    failure = route if isinstance(route, Failure) else None
     try:
-        journey.go()
+        if failure is None:
+            journey.go()
     except Stopped:
         failure = Failure("interrupted", "", "", ExitCode.INTERRUPTED)
     except (VendorwsError, OSError) as error:
@@ -280,11 +290,13 @@ def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, ssh: str | None) -> O
     return Outcome(pin, tuple(journey.done), journey.verdict(), journey.finding, failure, time.monotonic() - start)
 
 
-def _with_ssh(git: Git, look: Finding, ssh: str | None) -> Git:
-    if ssh is None:
+def _git_for(crew: _Crew, pin: Pin, look: Finding, route: _Route | Failure | None) -> Git:
+    git = crew.git(pin)
+    if not isinstance(route, _Route):
         return git
     own = look.ssh_command if isinstance(look, Checkout) else None
-    return git.with_environment({"GIT_SSH_COMMAND": batch_ssh_command(os.environ, own) if own else ssh})
+    ssh = ssh_command(os.environ, own).mute if own else route.ssh
+    return replace(git.with_environment({"GIT_SSH_COMMAND": ssh}), sessions=route.sessions)
 
 
 class _Journey:
@@ -303,7 +315,7 @@ class _Journey:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
         asked = not self.crew.fetch
         for _ in range(_MOST_STEPS):
-            if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
+            if not asked and needs_remote(self.work.pin, self.finding):
                 asked = True
                 self.learn()
             step = self.verdict()
@@ -333,8 +345,7 @@ class _Journey:
 
     def look_aside(self, remote: str, target: Target | None) -> None:
         with moves.set_aside(self.work) as aside:
-            if target is not None:
-                moves.fetch_objects(aside, remote, target)
+            moves.fetch_objects(aside, remote, target)
             self.finding = observe(aside.git, aside.pin, self.tips)
 
     def adopt(self) -> None:
@@ -354,20 +365,81 @@ def _failure(error: Exception) -> Failure:
     return Failure(f"{where}{error.strerror}", "", "", ExitCode.ATTENTION)
 
 
-# -- the first contact -----------------------------------------------------------------------------------------
+# -- the network -----------------------------------------------------------------------------------------------
 
 
-def _prepare_network(crew: _Crew, looks: dict[Pin, Finding | Failure], display: Display) -> str | None:
-    """Talk to each server once on a terminal; return the ssh command for the parallel work (None: no network)."""
-    remote = [pin for pin, look in looks.items() if _will_talk(crew, pin, look)]
-    if not remote:
-        return None
-    configured = configured_ssh_command(crew.git())
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        for url in {server(pin.url): pin.url for pin in remote if server(pin.url) is not None}.values():
-            display.note(f"contacting {server(url)}")
-            contact(crew.git(), url)
-    return batch_ssh_command(os.environ, configured)
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How a server is reached: the ssh command for git, and how much may be asked of the server at a time."""
+
+    ssh: str
+    sessions: Semaphore
+
+
+class _Network:
+    """The servers of one run: each is contacted once, alone, before the work; all work on it goes the same way."""
+
+    def __init__(self, crew: _Crew, display: Display) -> None:
+        self._crew, self._display = crew, display
+        self._connections: SharedConnections | None = None
+
+    def prepare(self, executor: ThreadPoolExecutor, looks: dict[Pin, Finding | Failure]) -> dict[Pin, _Route | Failure]:
+        """Contact the servers that are needed: the way to each, or why there is none, by pin. Raises Stopped."""
+        talking = [pin for pin, look in looks.items() if _will_talk(self._crew, pin, look)]
+        if not talking:
+            return {}
+        config = network_config(self._crew.git())
+        command = ssh_command(os.environ, config.ssh_command, config.ssh_variant)
+        self._connections = SharedConnections(command, self._crew.processes, socket_folder(os.environ))
+        urls = {pin: rewritten(pin.url, config.rewrites) for pin in talking}
+        one_each = {server(url): url for url in urls.values()}
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            with self._display.paused():
+                routes = {name: self._ask(name, url) for name, url in one_each.items()}
+        else:
+            routes = dict(zip(one_each, executor.map(self._connect, one_each.values()), strict=True))
+        return {pin: routes[server(url)] for pin, url in urls.items()}
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connections is not None:
+            self._connections.close()
+
+    def _ask(self, name: str | None, url: str) -> _Route | Failure:
+        """Contact a server on the terminal, where it may ask for whatever it needs."""
+        if name is None:
+            return self._route(None)
+        self._display.note(f"contacting {redact(name)}")
+        destination = ssh_destination(url)
+        if destination is None or not self._shared.can_share(destination):
+            contact(self._crew.git(), url)
+            return self._route(None)
+        return self._open(destination, ask=True)
+
+    def _connect(self, url: str) -> _Route | Failure:
+        destination = ssh_destination(url)
+        if destination is None or not self._shared.can_share(destination):
+            return self._route(None)
+        return self._open(destination, ask=False)
+
+    def _open(self, destination: SshDestination, *, ask: bool) -> _Route | Failure:
+        timeout = self._crew.options.timeout
+        deadline = NEVER if ask else time.monotonic() + timeout
+        opened = patiently(self._crew.processes, lambda: self._shared.open(destination, ask=ask, deadline=deadline))
+        if opened.overdue:
+            return _failure(GitTimedOut(f"ssh {destination.host}", timeout))
+        refused = GitFailed(f"ssh {destination.host}", opened.code, opened.stderr)
+        if opened.code != 0 and refused.code_of_exit is ExitCode.NETWORK and not is_passing(opened.stderr):
+            return _failure(refused)
+        return self._route(destination)
+
+    def _route(self, destination: SshDestination | None) -> _Route:
+        return _Route(self._shared.command_for(destination), Semaphore(MOST_SESSIONS))
+
+    @property
+    def _shared(self) -> SharedConnections:
+        assert self._connections is not None
+        return self._connections
 
 
 def _will_talk(crew: _Crew, pin: Pin, look: Finding | Failure) -> bool:
@@ -376,4 +448,4 @@ def _will_talk(crew: _Crew, pin: Pin, look: Finding | Failure) -> bool:
     if isinstance(look, Missing | EmptyFolder):
         return not (crew.options.dry_run or crew.look_only)
     step = decide(pin, look, crew.options.wish, at="")
-    return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
+    return isinstance(step, Retarget) or needs_remote(pin, look)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -89,6 +89,10 @@ class PlainProgress:
         if not self._quiet:
             self._err.print(redact(text))
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing is drawn here that a question could get lost in."""
+        return nullcontext()
+
 
 class LiveProgress:
     """Progress on a terminal: a line for each repository at work with git's own counts, and the total below."""
@@ -120,9 +124,16 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """A sentence about the run, above the live lines."""
-        self._live.stop()
         self._err.print(redact(text))
-        self._live.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Clear the screen for somebody else's questions."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def _render(self) -> RenderableType:
         now = time.monotonic()

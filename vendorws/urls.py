@@ -1,8 +1,10 @@
-"""What a git URL says: its server, and whether two of them name one repository."""
+"""What a git URL says: its server, whom ssh must talk to, and whether two of them name one repository."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 _SCP = re.compile(r"(?P<login>[^/:]+@)?(?P<host>\[[^\]]+\]|[^/:]+):(?!//)(?P<path>.*)", re.DOTALL)
@@ -22,6 +24,47 @@ def server(url: str) -> str | None:
     """Who is asked for this URL: `ssh://git@host:22`, the same for all repositories there; None for a local path."""
     scheme, login, host, port, _ = _normal(url)
     return f"{scheme}://{login}{host}:{port}" if host else None
+
+
+@dataclass(frozen=True, slots=True)
+class SshDestination:
+    """Whom git makes ssh talk to: `host` with the login before it if the URL has one, `port` if the URL has one."""
+
+    host: str
+    port: str | None
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """As git puts them on ssh's command line."""
+        return ("-p", self.port, self.host) if self.port else (self.host,)
+
+
+_SSH = re.compile(
+    r"(?:ssh|git\+ssh|ssh\+git)://(?P<login>[^@/]+@)?(?:\[(?P<v6>[^\]/]+)\]|(?P<host>[^:/\[\]]+))(?::(?P<port>\d*))?(?:/|$)"
+)
+
+
+def ssh_destination(url: str) -> SshDestination | None:
+    """Whom ssh must talk to for `url`; None where that is not ssh, or not spelt so plainly that it is certain."""
+    if "://" in url:
+        found = _SSH.match(url)
+        parts = (found["login"] or "", found["v6"] or found["host"], found["port"] or None) if found else None
+    else:
+        found = _SCP.fullmatch(url)
+        local = found is None or "/" in (found["login"] or "")
+        parts = None if found is None or local else (found["login"] or "", found["host"].strip("[]"), None)
+    if parts is None or "%" in parts[0] + parts[1] or (parts[0] + parts[1]).startswith("-"):
+        return None
+    return SshDestination(parts[0] + parts[1], parts[2])
+
+
+def rewritten(url: str, rules: Sequence[tuple[str, str]]) -> str:
+    """What git makes of `url` by `url.<base>.insteadOf`; `rules` are pairs of prefix and base. The longest wins."""
+    fitting = [rule for rule in rules if url.startswith(rule[0])]
+    if not fitting:
+        return url
+    prefix, base = max(fitting, key=lambda rule: len(rule[0]))
+    return base + url.removeprefix(prefix)
 
 
 def _normal(url: str) -> tuple[str, str, str, str, str]:

@@ -94,6 +94,12 @@ class SshServer:
         """Sessions are taken and never answered."""
         self.drop_after: int | None = None
         """Cut the connection after so many bytes of an answer."""
+        self.drops: int | None = None
+        """How many more answers are cut so; None: all of them."""
+        self.turns_away = 0
+        """How many more connections are closed before a word is said, as OpenSSH does beyond its MaxStartups."""
+        self.max_sessions: int | None = None
+        """How many sessions one connection may have at a time; more are refused."""
         self._open: set[asyncssh.SSHServerConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ssh server", daemon=True)
@@ -200,7 +206,8 @@ class SshServer:
     async def _answer(self, session: asyncssh.SSHServerProcess[bytes], source: asyncio.StreamReader) -> None:
         sent = 0
         while block := await source.read(_CHUNK):
-            if self.drop_after is not None and sent + len(block) > self.drop_after:
+            if self._cuts(sent + len(block)):
+                assert self.drop_after is not None
                 session.stdout.write(block[: max(0, self.drop_after - sent)])
                 await asyncio.sleep(0.05)  # so that the first part is on its way before the line goes dead
                 session.channel.get_connection().abort()
@@ -208,6 +215,14 @@ class SshServer:
             session.stdout.write(block)
             await session.stdout.drain()
             sent += len(block)
+
+
+    def _cuts(self, sent: int) -> bool:
+        """Whether the answer of which so many bytes are ready is to be cut now."""
+        if self.drop_after is None or sent <= self.drop_after or self.drops == 0:
+            return False
+        self.drops = None if self.drops is None else self.drops - 1
+        return True
 
 
 class _Connection(asyncssh.SSHServer):
@@ -221,6 +236,9 @@ class _Connection(asyncssh.SSHServer):
         self._server._open.add(conn)
         self._server.connections += 1
         self._server.most_at_once = max(self._server.most_at_once, len(self._server._open))
+        if self._server.turns_away > 0:
+            self._server.turns_away -= 1
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server._open.discard(self._conn)

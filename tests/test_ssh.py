@@ -1,0 +1,453 @@
+"""vendorws with the real ssh client against a real git host: the first day, the bad days, and all the others."""
+
+from __future__ import annotations
+
+import stat
+import sys
+
+import pytest
+
+from tests.support.command import COMMAND, Result, Vendorws
+from tests.support.git import git
+from tests.support.project import Project, in_any_path
+from tests.support.remotes import Remote, Remotes
+from tests.support.sandbox import Sandbox
+from tests.support.ssh_server import HOSTS, PASSPHRASE, SshClient, SshServer
+from tests.support.terminal import Screen, on_terminal
+
+pytestmark = pytest.mark.ssh
+
+ASKS_FOR_THE_HOST = "continue connecting (yes/no"
+ASKS_FOR_THE_KEY = "Enter passphrase for key"
+
+
+@pytest.fixture
+def billing(ssh_remotes: Remotes) -> Remote:
+    return ssh_remotes.create("acme/billing")
+
+
+@pytest.fixture
+def shop(ssh_remotes: Remotes, billing: Remote, project: Project) -> tuple[Remote, ...]:
+    """A project with three packages on one host; the first is billing."""
+    remotes = (billing, ssh_remotes.create("acme/ledger"), ssh_remotes.create("acme/search"))
+    project.require(*(remote.line("main") for remote in remotes))
+    return remotes
+
+
+def sync_on_terminal(project: Project, *answers: tuple[str, str], env: dict[str, str] | None = None) -> Screen:
+    return on_terminal([*COMMAND, "sync"], cwd=project.root, answers=answers, env=env)
+
+
+def failure(result: Result, name: str) -> str:
+    """The paragraph about `name` in the list at the end."""
+    lines = result.stderr.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.startswith(f"{name}: ")), None)
+    assert start is not None, result
+    rest = lines[start + 1 :]
+    indented = next((number for number, line in enumerate(rest) if not line.startswith("  ")), len(rest))
+    return "\n".join(lines[start : start + 1 + indented])
+
+
+class Wrapper:
+    """A developer's own ssh command: it notes what it was called with and becomes the real client."""
+
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self.path = sandbox.bin / name
+        self._log = sandbox.root / f"{name}.log"
+        self.path.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> "{self._log}"\necho >> "{self._log}"\nexec ssh "$@"\n')
+        self.path.chmod(0o755)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The arguments of each call, less those that only ask what the client is configured to do."""
+        lines = self._log.read_text("utf-8").splitlines() if self._log.exists() else []
+        return [call for line in lines if "-G" not in (call := line.split("|")[:-1])]
+
+
+# -- every day -------------------------------------------------------------------------------------------------
+
+
+@in_any_path
+def test_clone_and_fetch(project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer) -> None:
+    project.require(billing.line("main"))
+    vendorws.ok("sync")
+    checkout = project.checkout("billing")
+    assert git(checkout, "config", "remote.origin.url") == "ssh://git@github.com/acme/billing.git"
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
+    tip = billing.commit()
+    vendorws.ok("sync")
+    assert git(checkout, "rev-parse", "HEAD", "main") == f"{tip}\n{tip}"
+    assert set(ssh_server.commands) == {"git-upload-pack '/acme/billing.git'"}
+
+
+def test_status_stays_at_home_until_it_is_told_to_fetch(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    vendorws.ok("sync")
+    billing.commit()
+    before = ssh_server.connections
+    assert "in sync" in vendorws.ok("status").stdout
+    assert ssh_server.connections == before
+    assert "1 behind" in vendorws.ok("status", "--fetch").stdout
+    assert ssh_server.connections > before
+
+
+def test_a_commit_that_is_here_needs_no_network(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line(billing.head()))
+    vendorws.ok("sync")
+    before = ssh_server.connections
+    assert "in sync" in vendorws.ok("sync").stdout
+    assert ssh_server.connections == before
+
+
+def test_packages_from_two_hosts(
+    project: Project, billing: Remote, ssh_remotes: Remotes, ssh_server: SshServer, vendorws: Vendorws
+) -> None:
+    ssh_remotes.create("acme/ledger")
+    other = f"-e git+{ssh_server.url('acme/ledger', host=HOSTS[1])}@main#egg=ledger"
+    project.require(billing.line("main"), other)
+    vendorws.ok("sync")
+    assert git(project.checkout("ledger"), "config", "remote.origin.url") == ssh_server.url(
+        "acme/ledger", host=HOSTS[1]
+    )
+    assert project.checkout("billing").is_dir()
+
+
+# -- the bad days ----------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_the_host_does_not_know(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_client: SshClient, ssh_server: SshServer
+) -> None:
+    ssh_client.offer(ssh_server.keys.stranger)
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    for name in ("billing", "ledger", "search"):
+        assert "did not accept your ssh key" in failure(result, name)
+        assert "git: git@127.0.0.1: Permission denied (publickey" in failure(result, name)
+        assert "ssh-add" in failure(result, name)
+    assert [path.name for path in project.vendor.iterdir() if path.is_dir()] == []
+
+
+def test_an_unknown_host_without_a_terminal_is_a_failure_with_its_hint(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_client: SshClient, sandbox: Sandbox
+) -> None:
+    project.require(billing.line("main"))
+    ssh_client.know_no_host()
+    result = vendorws("sync", "--json")
+    assert result.exit_code == 3
+    told = result.json["repositories"][0]["failure"]
+    assert told["message"] == "the server's host key is not known yet"
+    assert "Host key verification failed." in told["git_says"]
+    assert "on a terminal" in told["hint"] and "ssh -T git@" in told["hint"]
+    assert not sandbox.known_hosts.exists()
+
+
+def test_a_host_with_another_key_than_the_known_one(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_client: SshClient, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    ssh_client.know(ssh_server.keys.stranger)
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert "the server's host key is not the one that is known" in failure(result, "billing")
+    assert "ssh-keygen -R" in failure(result, "billing")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_connection_cut_in_the_middle_of_the_pack_is_tried_again(
+    times: int, project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    billing.commit({"large.bin": bytes(range(256)) * 400})
+    project.require(billing.line("main"))
+    ssh_server.drop_after, ssh_server.drops = 1500, times
+    vendorws.ok("sync")
+    assert git(project.checkout("billing"), "status", "--porcelain") == ""
+    assert git(project.checkout("billing"), "rev-parse", "HEAD") == billing.head()
+
+
+def test_a_connection_that_is_cut_each_time(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    billing.commit({"large.bin": bytes(range(256)) * 400})
+    project.require(billing.line("main"))
+    ssh_server.drop_after = 1500
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert "the connection was lost" in failure(result, "billing")
+    assert [path.name for path in project.vendor.iterdir() if path.is_dir()] == []  # nothing half-done stays
+    ssh_server.drop_after = None
+    vendorws.ok("sync")
+    assert (project.checkout("billing") / "large.bin").is_file()
+
+
+def test_a_cut_fetch_leaves_the_checkout_as_it_was(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    vendorws.ok("sync")
+    before = git(project.checkout("billing"), "rev-parse", "HEAD", "origin/main")
+    billing.commit({"large.bin": bytes(range(256)) * 400})
+    ssh_server.drop_after = 1500
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert git(project.checkout("billing"), "rev-parse", "HEAD", "origin/main") == before
+    assert git(project.checkout("billing"), "status", "--porcelain") == ""
+
+
+def test_a_host_that_is_down(project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer) -> None:
+    project.require(billing.line("main"))
+    ssh_server.stop_listening()
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert "the server could not be reached" in failure(result, "billing")
+    assert "Connection refused" in failure(result, "billing")
+
+
+def test_a_host_that_turns_connections_away_for_a_moment(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    ssh_server.turns_away = 2  # as OpenSSH does beyond its MaxStartups
+    vendorws.ok("sync")
+    assert ssh_server.connections > 2
+
+
+def test_a_host_that_never_answers_ends_with_the_timeout(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    ssh_server.hangs = True
+    result = vendorws("sync", "--timeout", "1")
+    assert result.exit_code == 3
+    assert "--timeout" in failure(result, "billing")
+
+
+def test_one_failure_stops_nobody_and_is_listed_again_at_the_end(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws
+) -> None:
+    project.require(shop[0].line("main"), "-e git+ssh://git@github.com/acme/nothing.git#egg=nothing", shop[1].line())
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert (project.checkout("billing") / "README.md").is_file()
+    assert (project.checkout("ledger") / "README.md").is_file()
+    assert "2 cloned, 1 failed" in result.stdout
+    told = failure(result, "nothing")
+    assert "git: ERROR: Repository not found." in told
+    assert "Check the URL in requirements.txt" in told
+
+
+def test_the_other_host_goes_on_where_one_is_not_to_be_reached(
+    project: Project, billing: Remote, vendorws: Vendorws
+) -> None:
+    project.require(billing.line("main"), "-e git+ssh://git@nowhere.example.test/acme/ledger.git#egg=ledger")
+    result = vendorws("sync")
+    assert result.exit_code == 3
+    assert project.checkout("billing").is_dir()
+    assert "Network is unreachable" in failure(result, "ledger")
+
+
+def test_the_local_part_is_reported_where_the_host_is_down(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    vendorws.ok("sync")
+    (project.checkout("billing") / "README.md").write_text("mine\n")
+    ssh_server.stop_listening()
+    result = vendorws("status", "--fetch", "--json")
+    assert result.exit_code == 3
+    (billing_now,) = result.json["repositories"]
+    assert (billing_now["branch"], billing_now["unstaged"]) == ("main", 1)
+    assert billing_now["failure"]["exit_code"] == 3
+
+
+# -- the first day, on a terminal ------------------------------------------------------------------------------
+
+
+def test_a_person_accepts_the_host_and_opens_the_key_once_for_all_packages(
+    project: Project, shop: tuple[Remote, ...], ssh_client: SshClient, ssh_server: SshServer, sandbox: Sandbox
+) -> None:
+    ssh_client.know_no_host()
+    ssh_client.offer(ssh_server.keys.protected)
+    screen = sync_on_terminal(project, (ASKS_FOR_THE_HOST, "yes"), (ASKS_FOR_THE_KEY, PASSPHRASE))
+    assert screen.exit_code == 0, screen.text
+    assert "3 cloned" in screen.text
+    assert screen.text.count(ASKS_FOR_THE_HOST) == screen.text.count(ASKS_FOR_THE_KEY) == 1
+    assert sandbox.known_hosts.read_text().startswith("github.com ssh-ed25519 ")
+
+
+def test_each_host_asks_for_itself(
+    project: Project, shop: tuple[Remote, ...], ssh_client: SshClient, ssh_server: SshServer
+) -> None:
+    other = f"-e git+{ssh_server.url('acme/ledger', host=HOSTS[1])}#egg=ledger"
+    project.require(shop[0].line("main"), other, shop[2].line("main"))
+    ssh_client.know_no_host()
+    screen = sync_on_terminal(project, (ASKS_FOR_THE_HOST, "yes"), (ASKS_FOR_THE_HOST, "yes"))
+    assert screen.exit_code == 0, screen.text
+    assert "3 cloned" in screen.text
+    assert screen.text.count(ASKS_FOR_THE_HOST) == 2
+
+
+def test_a_question_stays_readable_while_it_waits(project: Project, billing: Remote, ssh_client: SshClient) -> None:
+    project.require(billing.line("main"))
+    ssh_client.know_no_host()
+    screen = sync_on_terminal(project, (ASKS_FOR_THE_HOST, "yes"))
+    asked = screen.raw.index(ASKS_FOR_THE_HOST)
+    answered = screen.raw.index("yes\r\n", asked)
+    assert "\x1b[" not in screen.raw[asked:answered]  # no cursor moves: no progress is drawn over it
+
+
+def test_a_person_who_says_no(project: Project, shop: tuple[Remote, ...], ssh_client: SshClient) -> None:
+    ssh_client.know_no_host()
+    screen = sync_on_terminal(project, (ASKS_FOR_THE_HOST, "no"))
+    assert screen.exit_code == 3
+    assert screen.text.count(ASKS_FOR_THE_HOST) == 1
+    assert "3 failed" in screen.text
+    assert "the server's host key is not known yet" in screen.text
+
+
+def test_a_person_who_types_ctrl_c(project: Project, billing: Remote, ssh_client: SshClient) -> None:
+    project.require(billing.line("main"))
+    ssh_client.know_no_host()
+    screen = sync_on_terminal(project, (ASKS_FOR_THE_HOST, "\x03"))
+    assert screen.exit_code == 130, screen.text
+    assert "Traceback" not in screen.text
+    assert not project.checkout("billing").exists()
+
+
+def test_a_wrong_passphrase(project: Project, billing: Remote, ssh_client: SshClient, ssh_server: SshServer) -> None:
+    project.require(billing.line("main"))
+    ssh_client.offer(ssh_server.keys.protected)
+    screen = sync_on_terminal(project, *[(ASKS_FOR_THE_KEY, "wrong")] * 3)
+    assert screen.exit_code == 3
+    assert "did not accept your ssh key" in screen.text
+
+
+def test_nothing_is_asked_where_nothing_is_to_be_fetched(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_client: SshClient
+) -> None:
+    project.require(billing.line(billing.head()))
+    vendorws.ok("sync")
+    ssh_client.know_no_host()
+    assert sync_on_terminal(project).exit_code == 0
+
+
+# -- the developer's own ssh -----------------------------------------------------------------------------------
+
+
+def never_asks(wrapper: Wrapper, *own: str) -> bool:
+    """Whether each call has the developer's own options first, and BatchMode after them."""
+    return bool(wrapper.calls) and all(
+        call[: len(own)] == list(own) and "BatchMode=yes" in call[len(own) :] for call in wrapper.calls
+    )
+
+
+def test_the_developers_own_command_in_the_environment(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    own = Wrapper(sandbox, "own ssh")
+    vendorws.ok("sync", env={"GIT_SSH_COMMAND": f"'{own.path}' -4 -o ConnectTimeout=7"})
+    assert never_asks(own, "-4", "-o", "ConnectTimeout=7")
+
+
+def test_the_developers_own_command_in_the_git_configuration(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    own = Wrapper(sandbox, "own-ssh")
+    sandbox.add_git_config(f'[core]\n    sshCommand = "{own.path} -4"\n')
+    vendorws.ok("sync")
+    assert never_asks(own, "-4")
+
+
+def test_the_developers_own_command_for_one_checkout(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    vendorws.ok("sync")
+    own = Wrapper(sandbox, "own-ssh")
+    git(project.checkout("billing"), "config", "core.sshCommand", f"{own.path} -4")
+    vendorws.ok("sync")
+    assert never_asks(own, "-4")
+    assert all("acme/billing" in call[-1] for call in own.calls)
+
+
+def test_the_environment_wins_over_the_configuration_as_it_does_for_git(
+    project: Project, billing: Remote, vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    project.require(billing.line("main"))
+    chosen, other = Wrapper(sandbox, "chosen-ssh"), Wrapper(sandbox, "other-ssh")
+    sandbox.add_git_config(f'[core]\n    sshCommand = "{other.path}"\n')
+    vendorws.ok("sync", env={"GIT_SSH_COMMAND": str(chosen.path), "GIT_SSH": "/nowhere/ssh"})
+    assert never_asks(chosen)
+    assert other.calls == []
+
+
+def test_the_developers_own_program_in_git_ssh(
+    project: Project, billing: Remote, vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    project.require(billing.line("main"))
+    own = Wrapper(sandbox, "own ssh")
+    vendorws.ok("sync", env={"GIT_SSH": str(own.path)})
+    assert never_asks(own)
+
+
+def test_an_askpass_program_is_not_asked_in_the_parallel_work(
+    project: Project,
+    billing: Remote,
+    vendorws: Vendorws,
+    sandbox: Sandbox,
+    ssh_client: SshClient,
+    ssh_server: SshServer,
+) -> None:
+    project.require(billing.line("main"))
+    ssh_client.offer(ssh_server.keys.protected)
+    asked = sandbox.root / "asked"
+    askpass = sandbox.bin / "askpass"
+    askpass.write_text(f"#!/bin/sh\ntouch '{asked}'\necho '{PASSPHRASE}'\n")
+    askpass.chmod(askpass.stat().st_mode | stat.S_IXUSR)
+    result = vendorws("sync", env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"})
+    assert result.exit_code == 3
+    assert not asked.exists()
+
+
+def test_git_itself_asks_for_no_password_either(project: Project, vendorws: Vendorws, sandbox: Sandbox) -> None:
+    """An http remote that wants a password, met by a credential helper that notes what git lets it see."""
+    seen = sandbox.root / "seen"
+    sandbox.add_git_config(
+        f'[credential]\n    helper = "!f() {{ echo \\"$GIT_TERMINAL_PROMPT\\" > \'{seen}\'; }}; f"\n'
+    )
+    server = sandbox.bin / "demanding-server"
+    server.write_text(_DEMANDING_SERVER)
+    import subprocess
+
+    with subprocess.Popen([sys.executable, server], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            port = running.stdout.readline().strip()
+            project.require(f"-e git+http://127.0.0.1:{port}/acme/billing.git#egg=billing")
+            result = vendorws("sync")
+        finally:
+            running.terminate()
+    assert result.exit_code == 3
+    assert "the server asks for a user name and a token" in failure(result, "billing")
+    assert seen.read_text() == "0\n"
+
+
+_DEMANDING_SERVER = """\
+import http.server
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="acme"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+    print(server.server_port, flush=True)
+    server.serve_forever()
+"""
