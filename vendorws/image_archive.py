@@ -268,13 +268,15 @@ class _Raw(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        filled = 0
+        while filled < len(buffer) and (data := self._read(len(buffer) - filled)):
+            buffer[filled : filled + len(data)] = data
+            filled += len(data)
+        return filled
 
 
 def _buffered(read: Callable[[int], bytes]) -> io.BufferedReader:
-    """A reader that can peek, over a function that returns what is asked for and less only at the end."""
+    """A reader that can peek, over a function that returns what it has and nothing only at the end."""
     return io.BufferedReader(_Raw(read), _PIECE)
 
 
