@@ -9,6 +9,7 @@ docs/safety.md tells the same table in a user's words.
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 
 from vendorws.model import (
@@ -35,6 +36,11 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.redaction import redact
+
+if sys.version_info >= (3, 11):
+    from typing import assert_never
+else:
+    from typing_extensions import assert_never
 
 _FINISH = {
     "merge": ("git", "merge", "--abort"),
@@ -71,14 +77,22 @@ def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str) -> Step:
             return Refuse(state=State.BROKEN, reason=f"not a working git repository: {why}", command=_move_aside(at))
         case Checkout():
             return _Case(pin, finding, wish, at).decide()
+        case _:
+            assert_never(finding)
 
 
-def needs_remote(pin: Pin, finding: Finding, wish: Wish) -> bool:
+def needs_remote(pin: Pin, finding: Finding) -> bool:
     """Whether the next decision depends on what the pin's remote has: only then is it asked."""
-    if not isinstance(finding, Checkout) or finding.operation or finding.remote is None:
+    if not isinstance(finding, Checkout) or finding.operation or finding.remote is None or _respelt(pin, finding):
         return False
     target = finding.target
     return target is None or target.kind is not TargetKind.COMMIT
+
+
+def _respelt(pin: Pin, checkout: Checkout) -> bool:
+    """Whether origin is as vendorws wrote it, but the pin says another URL since, be it only another token in it."""
+    ours = checkout.placed is not None and checkout.placed.url == checkout.url
+    return ours and checkout.url != pin.url and checkout.remote in (None, "origin")
 
 
 def _sync(pin: Pin, *options: str) -> str:
@@ -103,8 +117,8 @@ def _some(paths: tuple[str, ...]) -> str:
     return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
 
 
-def _short(commit: str | None) -> str:
-    return commit[:10] if commit else "nothing"
+def _short(commit: str) -> str:
+    return commit[:10]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,7 @@ class _Case:
         checkout = self.checkout
         if checkout.operation is not None:
             return self._operation(checkout.operation)
-        if checkout.remote is None:
+        if checkout.remote is None or _respelt(self.pin, checkout):
             return self._wrong_remote()
         if checkout.target is None:
             return self._no_target()
@@ -131,7 +145,7 @@ class _Case:
         if checkout.target.kind is not TargetKind.BRANCH and checkout.head == checkout.target.commit:
             return self._at_the_target()
         if checkout.branch is None:
-            return self._detached(checkout.target)
+            return self._detached(checkout.head, checkout.target)
         if self._is_ours(checkout.branch):
             return self._pin_changed(checkout.target)
         return self._on_another_branch(checkout.branch, checkout.target)
@@ -147,11 +161,10 @@ class _Case:
 
     def _wrong_remote(self) -> Step:
         checkout, url = self.checkout, self.pin.url
-        placed_by_us = checkout.placed is not None and checkout.placed.url == checkout.url
-        if placed_by_us:
+        if _respelt(self.pin, checkout):
             reason = f"the URL in {self.pin.source} changed to {redact(url)}"
             return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin))
-        there = f"origin is {redact(checkout.url)}" if checkout.url else "it has no remote"
+        there = f"origin is {redact(checkout.url)}" if checkout.url else "it has no origin"
         if self.wish.fix_url:
             reason = f"{there}; set to {redact(url)}"
             return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin, "--fix-url"))
@@ -165,10 +178,11 @@ class _Case:
         what = self.pin.ref or "the default branch"
         if not self.checkout.gone:
             return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=_sync(self.pin))
-        known = f"; last known at {_short(self.checkout.last_known)}" if self.checkout.last_known else ""
+        known = self.checkout.last_known
+        gone = f"{what} no longer exists on {self.checkout.remote}; last known at {_short(known)}" if known else ""
         return Refuse(
             state=State.GONE,
-            reason=f"{what} no longer exists on {self.checkout.remote}{known}",
+            reason=gone or f"{what} does not exist on {self.checkout.remote}",
             command=_git(self.at, "ls-remote", str(self.checkout.remote)),
         )
 
@@ -186,12 +200,6 @@ class _Case:
 
     def _at_the_target(self) -> Step:
         submodules = self.checkout.submodules
-        if submodules.stuck:
-            return Refuse(
-                state=State.SUBMODULE,
-                reason=f"submodule {_some(submodules.stuck)} holds work of its own; record it, or move it aside",
-                command=_git(self.at, "add", "--", *submodules.stuck),
-            )
         if submodules.missing or submodules.behind:
             paths = (*submodules.missing, *(submodule.path for submodule in submodules.behind))
             return UpdateSubmodules(
@@ -199,6 +207,12 @@ class _Case:
                 reason=f"submodule {_some(paths)} to be brought to its recorded commit",
                 submodules=submodules,
                 command=_sync(self.pin),
+            )
+        if submodules.stuck:
+            return Refuse(
+                state=State.SUBMODULE,
+                reason=f"submodule {_some(submodules.stuck)} holds work of its own; record it, or move it aside",
+                command=_git(self.at, "add", "--", *submodules.stuck),
             )
         return Keep(state=State.IN_SYNC, reason="in sync")
 
@@ -213,24 +227,16 @@ class _Case:
         if not checkout.ahead:
             return self._behind(target)
         if not checkout.behind:
-            push = _git(self.at, "push", str(checkout.remote), f"HEAD:{target.name}")
+            push = _git(self.at, "push", str(checkout.remote), "HEAD")
             return Keep(state=State.AHEAD, reason=f"{checkout.ahead} unpushed", command=push)
         return self._diverged(target)
 
     def _behind(self, target: Target) -> Step:
         checkout = self.checkout
-        if checkout.in_the_way:
-            return Refuse(
-                state=State.BLOCKED,
-                reason=f"{checkout.behind} behind, but {_some(checkout.in_the_way)} would be overwritten",
-                command=_stash(self.at, checkout),
-            )
         if checkout.changes.conflicted:
-            return Refuse(
-                state=State.BLOCKED,
-                reason=f"{checkout.behind} behind, with conflicts to resolve first",
-                command=_git(self.at, "status"),
-            )
+            return self._blocked("with conflicts to resolve first")
+        if checkout.in_the_way:
+            return self._blocked(f"but {_some(checkout.in_the_way)} would be overwritten")
         return FastForward(
             state=State.BEHIND,
             reason=f"{checkout.behind} behind",
@@ -240,13 +246,17 @@ class _Case:
             command=_sync(self.pin),
         )
 
+    def _blocked(self, why: str) -> Step:
+        reason = f"{self.checkout.behind} behind, {why}"
+        return Refuse(state=State.BLOCKED, reason=reason, command=_clear(self.at, self.checkout))
+
     def _rewritten(self, target: Target) -> Step:
         checkout = self.checkout
         if checkout.changes.tracked or checkout.in_the_way:
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{target.name} was rewritten on {checkout.remote}, and there are local changes",
-                command=_stash(self.at, checkout),
+                command=_clear(self.at, checkout),
             )
         return Follow(
             state=State.REWRITTEN,
@@ -260,7 +270,7 @@ class _Case:
         checkout = self.checkout
         upstream = f"{checkout.remote}/{target.name}"
         counts = f"{checkout.ahead}/{checkout.behind}"
-        if checkout.own < checkout.ahead:
+        if checkout.fork is not None:
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{upstream} was rewritten under your {commits(checkout.own)}",
@@ -289,7 +299,7 @@ class _Case:
             return Refuse(state=State.PIN_CHANGED, reason=blocked, command=_sync(self.pin, "--switch"))
         return self._go(State.PIN_CHANGED, reason, target)
 
-    def _detached(self, target: Target) -> Step:
+    def _detached(self, head: str, target: Target) -> Step:
         checkout = self.checkout
         if checkout.unpublished:
             return Refuse(
@@ -298,20 +308,20 @@ class _Case:
                 command=_git(self.at, "switch", "-c", "my-work"),
             )
         placed = checkout.placed
-        tag_stayed = placed is not None and placed.ref == self.pin.ref and placed.commit == checkout.head
+        tag_stayed = placed is not None and placed.ref == self.pin.ref and placed.commit == head
         if target.kind is TargetKind.TAG and tag_stayed and not self.wish.switch:
             return Refuse(
                 state=State.TAG_MOVED,
-                reason=f"tag {target.name} moved: {_short(checkout.head)} -> {_short(target.commit)}",
+                reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
                 command=_sync(self.pin, "--switch"),
             )
-        return self._go(State.DETACHED, f"detached at {_short(checkout.head)}, the pin is {_name(target)}", target)
+        return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {_name(target)}", target)
 
     def _go(self, state: State, reason: str, target: Target) -> Step:
         """To the target, unless there are changes that would have to come along."""
         if self.checkout.changes.tracked or self.checkout.in_the_way:
             return Refuse(
-                state=state, reason=f"{reason}, but there are local changes", command=_stash(self.at, self.checkout)
+                state=state, reason=f"{reason}, but there are local changes", command=_clear(self.at, self.checkout)
             )
         return Switch(state=state, reason=reason, target=target, command=_sync(self.pin))
 
@@ -338,8 +348,10 @@ def _name(target: Target) -> str:
     return f"{target.kind.value} {target.name}"
 
 
-def _stash(at: str, checkout: Checkout) -> str:
-    """Put what is in the way into the stash; naming the paths takes ignored files along too."""
+def _clear(at: str, checkout: Checkout) -> str:
+    """Put what is in the way into the stash; naming the paths takes ignored files along too. Conflicts come first."""
+    if checkout.changes.conflicted:
+        return _git(at, "status")
     if checkout.in_the_way:
         return _git(at, "stash", "push", "--all", "--", *checkout.in_the_way)
     return _git(at, "stash", "push")
