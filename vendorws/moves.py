@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vendorws import rescue
-from vendorws.errors import VendorwsError
+from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_failures import GitFailed
 from vendorws.gitcmd import Git
 from vendorws.model import (
@@ -47,15 +47,22 @@ else:
 
 # `git checkout` and `git merge` take ignored files for expendable unless they are told not to.
 CHECKOUT = ("checkout", "--quiet", "--no-overwrite-ignore")
-_FETCH = ("fetch", "--no-write-fetch-head", "--no-recurse-submodules", "--progress")
+# Only what is named is fetched, whatever `remote.*.fetch` and `fetch.*` say: nothing local is moved or removed by it.
+_FETCH = (
+    *("fetch", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--no-prune-tags"),
+    *("--refmap=", "--progress"),
+)
 
 
 class NoSuchRef(VendorwsError):
     """The remote has nothing of the name that a pin asks for."""
 
     def __init__(self, pin: Pin) -> None:
-        what = f"no branch, tag or commit {pin.ref}" if pin.ref else "no commit yet"
-        super().__init__(f"the remote has {what}", f"Correct what follows the @ in {pin.source}, line {pin.line}.")
+        if pin.ref is None:
+            what, hint = "no default branch", "Name a branch, behind an @,"
+        else:
+            what, hint = f"no branch, tag or commit {pin.ref}", "Correct what follows the @"
+        super().__init__(f"the remote has {what}", f"{hint} in {pin.source}, line {pin.line}.")
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,10 @@ def ask(work: Work, remote: str) -> Tips:
     if ref is not None:
         patterns = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/tags/{ref}^{{}}"]
         patterns += [ref, f"{ref}^{{}}"] if ref.startswith("refs/") else []
-    listed = work.inside.call("ls-remote", "--symref", "--", remote, *patterns)
+    listed = work.inside.call("ls-remote", "--symref", "--", remote, *patterns, progress=True)
     tips = _parse_tips(listed)
-    if ref is None and tips.default_branch is None and tips.refs:
-        raise GitFailed("git ls-remote", 0, "fatal: the remote's HEAD is no branch, so its default branch is not known")
+    if ref is None and tips.default_branch is None and tips.refs:  # its HEAD is detached
+        raise NoSuchRef(work.pin)
     return tips
 
 
@@ -112,44 +119,82 @@ def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
     """Bring in the pin's target as the remote has it now; None: it is no ref there. Raises GitFailed."""
     git, remote = work.inside, str(checkout.remote)
     if target is None:
-        _fetch_commit(work, remote)
+        if _COMMIT.fullmatch(work.pin.ref or ""):
+            _fetch_commit(git, remote, str(work.pin.ref), *(("--unshallow",) if checkout.shallow else ()))
         return
-    here, refspec = _refspec(work, remote, target)
+    ref, kept = _names(git, remote, target)
+    here = _held(git, kept) == (target.tag_object or target.commit)
     deepen = ("--unshallow",) if checkout.shallow and target.commit != checkout.head else ()
     if deepen or not here:
-        git.call(*_FETCH, *deepen, "--", remote, refspec, progress=True)
+        _make_room(work, kept)
+        fetched = git.run(*_FETCH, *deepen, "--", remote, f"+{ref}:{kept}", progress=True)
+        if fetched.code != 0 and _held(git, kept) != (target.tag_object or target.commit):
+            raise GitFailed("git fetch", fetched.code, fetched.stderr)
     if work.pin.ref is None:
         _follow_default_branch(git, remote, target.name)
 
 
-def _refspec(work: Work, remote: str, target: Target) -> tuple[bool, str]:
-    """Whether the target is here, and the refspec that brings it; a tag of that name is never overwritten."""
-    ref, kept = _names(remote, target)
-    expected = target.tag_object or target.commit
-    found = work.inside.run("rev-parse", "--verify", "--quiet", "--end-of-options", kept)
-    if target.kind is TargetKind.TAG and found.code == 0 and found.text.strip() != expected:
-        kept = kept_at(ref)
-        found = work.inside.run("rev-parse", "--verify", "--quiet", "--end-of-options", kept)
-    return found.text.strip() == expected, f"+{ref}:{kept}"
-
-
-def _names(remote: str, target: Target) -> tuple[str, str]:
-    """A target's name on the remote, and here."""
+def _names(git: Git, remote: str, target: Target) -> tuple[str, str]:
+    """A target's name on the remote, and here. A tag is never overwritten here: one that moved is kept aside."""
     if target.kind is TargetKind.BRANCH:
         return f"refs/heads/{target.name}", f"refs/remotes/{remote}/{target.name}"
     if target.kind is TargetKind.TAG:
-        return f"refs/tags/{target.name}", f"refs/tags/{target.name}"
+        tag = f"refs/tags/{target.name}"
+        moved = _held(git, tag) not in (None, target.tag_object) or _held(git, kept_at(tag)) is not None
+        return tag, kept_at(tag) if moved else tag
     return target.name, kept_at(target.name)
 
 
-def _fetch_commit(work: Work, remote: str) -> None:
-    """A pin that is no branch and no tag there may be a commit: in some branch, or to be had by its full name."""
-    ref = work.pin.ref or ""
-    if not re.fullmatch(r"[0-9a-fA-F]{4,64}", ref):
-        return
-    work.inside.call(*_FETCH, "--tags", "--", remote, progress=True)
-    if len(ref) in (40, 64) and work.inside.run("cat-file", "-e", f"{ref}^{{commit}}").code != 0:
-        work.inside.run(*_FETCH, "--", remote, ref, progress=True)
+def _held(git: Git, ref: str) -> str | None:
+    """What a ref holds here."""
+    found = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    return found.text.strip() if found.code == 0 else None
+
+
+def _make_room(work: Work, ref: str) -> None:
+    """Let go of refs that were fetched once and cannot be beside `ref`: `a` where it is `a/b`, `a/b` where it is `a`.
+
+    The remote has them no more. What they held stays as a rescue ref.
+    """
+    above = [str(folder) for folder in PurePosixPath(ref).parents if len(folder.parts) > 2]
+    listed = work.inside.call("for-each-ref", "--format=%(refname) %(objectname)", *above, f"{ref}/")
+    stale = [line.split(" ") for line in listed.splitlines() if line.startswith((*(f"{a} " for a in above), f"{ref}/"))]
+    lines = "".join(f"update {rescue.was(work.run, name)} {held}\ndelete {name} {held}\n" for name, held in stale)
+    if lines:
+        work.inside.call("update-ref", "--stdin", stdin=lines)
+
+
+_COMMIT = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
+_FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+# Some refs could not be stored. That takes nothing from the others, and it would be so again next time.
+_REFS_IN_THE_WAY = re.compile(r"would clobber existing tag|cannot lock ref")
+
+
+def _fetch_commit(git: Git, remote: str, commit: str, *options: str) -> None:
+    """A commit: in some branch, under some tag, or to be had by its full name, where the server gives it so."""
+    branches = f"+refs/heads/*:refs/remotes/{remote}/*"
+    fetched = git.run(*_FETCH, *options, "--tags", "--", remote, branches, progress=True)
+    if fetched.code != 0 and not _REFS_IN_THE_WAY.search(fetched.stderr):
+        raise GitFailed("git fetch", fetched.code, fetched.stderr)
+    if not _is_here(git, commit):
+        _fetch_full_commit(git, remote, commit)
+
+
+def _fetch_full_commit(git: Git, remote: str, commit: str) -> None:
+    if _FULL_COMMIT.fullmatch(commit):
+        _fetch_if_there(git, remote, commit)
+
+
+def _fetch_if_there(git: Git, remote: str, refspec: str) -> None:
+    """Fetch what the remote may not have; only that it could not be asked is a failure. Raises GitFailed."""
+    fetched = git.run(*_FETCH, "--", remote, refspec, progress=True)
+    failed = GitFailed("git fetch", fetched.code, fetched.stderr)
+    if fetched.code != 0 and failed.code_of_exit is ExitCode.NETWORK:
+        raise failed
+
+
+def _is_here(git: Git, commit: str) -> bool:
+    return git.run("cat-file", "-e", f"{commit}^{{commit}}").code == 0
 
 
 def _follow_default_branch(git: Git, remote: str, branch: str) -> None:
@@ -173,10 +218,18 @@ def set_aside(work: Work) -> Iterator[Work]:
         yield Work(work.git.with_environment(extra), work.pin, work.run)
 
 
-def fetch_objects(work: Work, remote: str, target: Target) -> None:
-    """Bring in the objects of a target and touch no ref; inside `set_aside`. Raises GitFailed."""
-    ref, _ = _names(remote, target)
-    work.inside.call(*_FETCH, "--refmap=", "--no-tags", "--", remote, ref)
+def fetch_objects(work: Work, remote: str, target: Target | None) -> None:
+    """As `fetch`, but the objects alone: no ref is touched. For the inside of `set_aside`. Raises GitFailed."""
+    git = work.inside
+    if target is not None:
+        refs = [_names(git, remote, target)[0]]
+    elif _COMMIT.fullmatch(work.pin.ref or ""):
+        listed = git.call("ls-remote", "--refs", "--heads", "--tags", "--", remote)
+        refs = [line.partition("\t")[2] for line in listed.splitlines()]
+    else:
+        return
+    git.call(*_FETCH, "--no-tags", "--stdin", "--", remote, stdin="".join(f"{ref}\n" for ref in refs))
+    _fetch_full_commit(git, remote, work.pin.ref or "")
 
 
 # -- steps -----------------------------------------------------------------------------------------------------
@@ -257,10 +310,10 @@ def _follow(work: Work, checkout: Checkout, branch: str, commit: str) -> None:
 def _update_submodules(work: Work, step: UpdateSubmodules) -> None:
     for submodule in step.submodules.behind:
         git = work.inside.inside(work.path / submodule.path)
-        if git.run("cat-file", "-e", f"{submodule.recorded}^{{commit}}").code != 0:
-            git.call(*_FETCH, "--tags", progress=True)
+        if not _is_here(git, submodule.recorded):
+            _fetch_commit(git, "origin", submodule.recorded)
         git.call(*CHECKOUT, "--detach", submodule.recorded, "--")
-        git.call("submodule", "update", "--init", "--recursive")
+        git.call("submodule", "update", "--init", "--recursive", progress=True)
     if step.submodules.missing:
         _clone_submodules(work.inside, *step.submodules.missing)
 
@@ -295,7 +348,7 @@ def clone(work: Work) -> None:
     partial = work.git.vendor / f"{partial_prefix(pin.name)}{work.run}"
     memory = ("-c", f"vendorws.url={pin.url}", "-c", f"vendorws.pin={pin.ref or ''}")
     try:
-        arguments = ("--no-checkout", "--origin", "origin", "--progress", *memory, "--", pin.url, str(partial))
+        arguments = ("--no-checkout", "--progress", *memory, "--", pin.url, str(partial))
         work.git.call("clone", *arguments, progress=True)
         _check_out_first(Work(work.git, _at(pin, partial.name), work.run))
         os.rename(partial, work.path)  # noqa: PTH104  (takes the place of an empty folder, and of nothing else)
@@ -334,9 +387,9 @@ def _fetch_unusual(work: Work) -> None:
     """A pin that a clone does not bring: a ref spelt in full, or a commit that no branch has."""
     ref = work.pin.ref or ""
     if ref.startswith("refs/"):
-        work.inside.run(*_FETCH, "--", "origin", f"+{ref}:{kept_at(ref)}", progress=True)
-    elif re.fullmatch(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}", ref):
-        work.inside.run(*_FETCH, "--", "origin", ref, progress=True)
+        _fetch_if_there(work.inside, "origin", f"+{ref}:{kept_at(ref)}")
+    else:
+        _fetch_full_commit(work.inside, "origin", ref)
 
 
 def remove_partial(partial: Path) -> None:

@@ -7,7 +7,6 @@ repository of its own.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,14 +59,18 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
         return Broken(error.strerror or str(error))
     if not isinstance(ground, _Ground):
         return ground
-    status = runner.inside(path).with_environment({"GIT_OPTIONAL_LOCKS": "0"}).run(*_STATUS)
+    git = runner.inside(path).with_environment(_LOOK_ONLY)
+    status = git.run(*_STATUS)
     if status.code != 0:
         if "not a git repository" in status.stderr:
             return Broken("git does not take it for a repository")
         raise GitFailed("git status", status.code, status.stderr)
-    git = runner.inside(path)
     refs = _refs(git, ground)
     return _Look(git, pin, path, ground.directory, ground.config, refs, _parse_status(status.text)).checkout(tips)
+
+
+# No index is refreshed on the way, and a partial clone does not fetch what it lacks.
+_LOOK_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
 
 
 def _refs(git: Git, ground: _Ground) -> Refs | ListedRefs:
@@ -198,6 +201,11 @@ def _parse_status(text: str) -> _Status:
     )
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is something that is no folder, a link to one included."""
+    return path.is_symlink() or (path.exists() and not path.is_dir())
+
+
 @dataclass(frozen=True)
 class _Look:
     """One look at one checkout: git for what needs history, plain reads for the rest."""
@@ -213,9 +221,7 @@ class _Look:
     def checkout(self, tips: Tips | None) -> Checkout:
         status, remote, placed = self.status, self.remote(), self.config.placed
         known = self.known(remote, tips)
-        target = (
-            None if known is None else find_target(self.pin, known) or commit_target(self.git, self.pin, status.head)
-        )
+        target = None if known is None else self.target(known)
         away = status.head is not None and target is not None and status.head != target.commit
         on_pinned = target is not None and target.kind is TargetKind.BRANCH and status.branch == target.name
         ours = status.branch is None or (placed is not None and placed.branch == status.branch)
@@ -224,7 +230,7 @@ class _Look:
         own = self.count(status.head, *published) if on_pinned and ahead else 0
         return Checkout(
             remote=remote,
-            url=self.config.remotes.get("origin", next(iter(self.config.remotes.values()), None)),
+            url=self.config.remotes.get("origin"),
             head=status.head,
             branch=status.branch,
             target=target,
@@ -236,7 +242,7 @@ class _Look:
             fork=self.fork(status.head, published) if 0 < own < ahead else None,
             unpublished=self.unpublished() if away and ours and not on_pinned else 0,
             changes=status.changes,
-            in_the_way=tuple(self.in_the_way(target)) if away and ours and not (ahead and own) else (),
+            in_the_way=tuple(sorted(set(self.in_the_way(target)))) if away and ours and not (ahead and own) else (),
             operation=operation_in_progress(self.directory),
             stashes=count_stashes(self.directory),
             shallow=is_shallow(self.directory),
@@ -271,7 +277,7 @@ class _Look:
         )
 
     def distance(self, target: Target | None, remote: str | None) -> tuple[int, int]:
-        """Commits that HEAD is ahead of the target and behind it; both 0 where they cannot be compared."""
+        """Commits that HEAD is ahead of the target and behind it."""
         status = self.status
         if target is None or status.head is None:
             return 0, 0
@@ -282,10 +288,7 @@ class _Look:
         return self.left_right(status.head, target.commit)
 
     def left_right(self, left: str, right: str) -> tuple[int, int]:
-        counted = self.git.run("rev-list", "--left-right", "--count", f"{left}...{right}", "--")
-        if counted.code != 0:  # the target's commit is not here yet
-            return 0, 0
-        ahead, behind = counted.text.split()
+        ahead, behind = self.git.call("rev-list", "--left-right", "--count", f"{left}...{right}", "--").split()
         return int(ahead), int(behind)
 
     def published(self, target: Target | None, remote: str | None) -> tuple[str, ...]:
@@ -328,18 +331,20 @@ class _Look:
         ends = (str(self.status.head), target.commit if target else "HEAD")
         changed = self.git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", *ends, "--")
         fields = changed.text.split("\0")
-        dirty = set(self.status.paths)
-        for letter, path in zip(fields[::2], fields[1::2], strict=False):
-            if path in dirty or (letter == "A" and self.occupied(path)):
+        letters = dict(zip(fields[1::2], fields[::2], strict=False))
+        leaving = {path for path, letter in letters.items() if letter == "D"}
+        for path, letter in letters.items():
+            if path in self.status.paths:
                 yield path
+            elif letter == "A":
+                yield from self.blockers(path, leaving)
 
-    def occupied(self, path: str) -> bool:
-        """Whether something lies where a new file would go: at the path itself, or a file where a folder must be."""
+    def blockers(self, path: str, leaving: set[str]) -> Iterator[str]:
+        """What lies where a new file would go, and is no tracked file that the same move takes away."""
         place = self.path / path
-        if os.path.lexists(place):
-            return True
-        folders = [parent for parent in place.parents if self.path in parent.parents]
-        return any(folder.is_symlink() or folder.is_file() for folder in folders)
+        above = (folder for folder in place.parents if self.path in folder.parents)
+        below = place.rglob("*") if place.is_dir() and not place.is_symlink() else ()
+        yield from {str(file.relative_to(self.path)) for file in (place, *above, *below) if _is_file(file)} - leaving
 
     def submodules(self) -> Submodules:
         listed = submodule_paths(self.path)

@@ -159,7 +159,7 @@ def _placed(values: Mapping[str, list[str]]) -> Placed | None:
 def _lines(file: Path) -> list[str]:
     try:
         return file.read_text("utf-8", "replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # `foo` is a folder where `foo/bar` is a ref
         return []
 
 

@@ -90,6 +90,11 @@ def note(run: str, was: Position, now: Position, there: Collection[str]) -> str:
     return before + _forget_branch(prefix, now, there) + _lines(f"{prefix}/now", now, ())
 
 
+def was(run: str, ref: str) -> str:
+    """The rescue ref for what `ref` (its full name) held before the run."""
+    return f"{RUNS}{run}/was/{ref.removeprefix('refs/')}"
+
+
 def forget(refs: Iterable[str]) -> str:
     """The `git update-ref --stdin` lines that delete these refs."""
     return "".join(f"delete {ref}\n" for ref in refs)
