@@ -66,25 +66,17 @@ class Remote:
         """
         moment = next(self.clock)
         files = {"CHANGES": f"change {moment - _FIRST_DATE}\n"} if files is None else files
-        parent = start if start is not None else f"refs/heads/{branch}" if self.has(f"refs/heads/{branch}") else None
-        stream = [
-            f"commit refs/heads/{branch}\nmark :1\ncommitter Uma Upstream <uma@acme.example> {moment} +0000\n".encode(),
-            _data(message.encode()),
-        ]
-        if parent is not None:
-            stream.append(f"from {git(self.bare, 'rev-parse', parent + '^{commit}')}\n".encode())
-        for path, content in files.items():
-            if content is None:
-                stream.append(f"D {path}\n".encode())
-            else:
-                stream.append(f"M 100644 inline {path}\n".encode())
-                stream.append(_data(content.encode() if isinstance(content, str) else content))
-        stream.append(b"\nget-mark :1\n")
-        return git(self.bare, "fast-import", "--quiet", "--force", stdin=b"".join(stream))
+        parent = self.head(start) if start else self._tip(f"refs/heads/{branch}")
+        stream = _commit(f"refs/heads/{branch}", files, message, moment, parent)
+        return git(self.bare, "fast-import", "--quiet", "--force", stdin=stream + b"\nget-mark :1\n")
 
     def has(self, ref: str) -> bool:
         """Whether the full ref name exists."""
-        return git(self.bare, "for-each-ref", "--format=%(refname)", ref) == ref
+        return self._tip(ref) != ""
+
+    def _tip(self, ref: str) -> str:
+        """What the full ref name holds, or nothing."""
+        return git(self.bare, "for-each-ref", "--format=%(objectname)", ref)
 
     def head(self, ref: str = "main") -> str:
         """The commit that a branch, tag or revision names."""
@@ -132,28 +124,49 @@ class Remotes:
             self._fill(remote)
         return remote
 
-    @staticmethod
-    def _fill(remote: Remote) -> None:
+    def _fill(self, remote: Remote) -> None:
         package = remote.name.rpartition("/")[2]
         module = package.lower().replace("-", "_").replace(".", "_")
-        first = remote.commit(
-            {
-                "pyproject.toml": _PYPROJECT.format(name=package, module=module),
-                "README.md": f"# {package}\n",
-                f"{module}/__init__.py": 'VERSION = "1.0"\n',
-            },
-            message=f"Start {package}",
+        start = {
+            "pyproject.toml": _PYPROJECT.format(name=package, module=module),
+            "README.md": f"# {package}\n",
+            f"{module}/__init__.py": 'VERSION = "1.0"\n',
+        }
+        history = (
+            ("refs/heads/main", start, f"Start {package}", ""),
+            ("refs/heads/main", {"CHANGES": "1.0\n"}, "Release 1.0", ":1"),
+            ("refs/heads/main", {"CHANGES": "1.0\nmain\n"}, "Work on main", ":2"),
+            ("refs/heads/develop", {"CHANGES": "1.0\ndevelop\n"}, "Work on develop", ":2"),
         )
-        second = remote.commit({"CHANGES": "1.0\n"}, message="Release 1.0", start=first)
-        remote.tag("v1.0", at=second)
-        remote.commit({"CHANGES": "1.0\nmain\n"}, start=second)
-        remote.commit({"CHANGES": "1.0\ndevelop\n"}, branch="develop", start=second)
+        stream = b"".join(
+            _commit(ref, files, message, next(self._clock), parent, mark)
+            for mark, (ref, files, message, parent) in enumerate(history, start=1)
+        )
+        git(remote.bare, "fast-import", "--quiet", stdin=stream + b"\nreset refs/tags/v1.0\nfrom :2\n")
 
 
 def map_host(sandbox: Sandbox, folder: Path) -> None:
     """Make git on this machine find `github.com`, however it is spelt, in `folder`."""
     spellings = "".join(f'    insteadOf = "{spelling}"\n' for spelling in _SPELLINGS)
     sandbox.add_git_config(f'[url "file://{folder / HOST}/"]\n{spellings}')
+
+
+def _commit(
+    ref: str, files: Mapping[str, str | bytes | None], message: str, moment: int, parent: str, mark: int = 1
+) -> bytes:
+    """A commit in the language of git fast-import; `parent` is an id, a mark or empty."""
+    lines = [
+        f"commit {ref}\nmark :{mark}\ncommitter Uma Upstream <uma@acme.example> {moment} +0000\n".encode(),
+        _data(message.encode()),
+        f"from {parent}\n".encode() if parent else b"",
+    ]
+    for path, content in files.items():
+        if content is None:
+            lines.append(f"D {path}\n".encode())
+        else:
+            lines.append(f"M 100644 inline {path}\n".encode())
+            lines.append(_data(content.encode() if isinstance(content, str) else content))
+    return b"".join(lines)
 
 
 def _data(content: bytes) -> bytes:
