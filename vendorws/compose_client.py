@@ -35,7 +35,7 @@ def ask_services(files: ComposeFiles, extra: str | None = None) -> Asked:
     if finished.code == 0:
         return Asked(services_of(parse_yaml(finished.stdout.encode(), "`docker compose config`"), files))
     services = read_services(files, extra)
-    if _has_no_compose(finished.stderr):
+    if has_no_compose(finished.stderr):
         return Asked(services)
     words = finished.stderr.splitlines()[-1] if finished.stderr else f"exit {finished.code}"
     return Asked(services, f"Docker Compose refuses this project as it is: {words}")
@@ -54,6 +54,6 @@ def _arguments(files: ComposeFiles, extra: str | None) -> list[str]:
     return [*arguments, "config", "--format", "json", "--no-normalize"]
 
 
-def _has_no_compose(stderr: str) -> bool:
+def has_no_compose(stderr: str) -> bool:
     """Whether this is a client without the Compose plugin, or with a Compose too old to know these options."""
     return any(words in stderr for words in ("unknown flag", "unknown command", "is not a docker command"))

@@ -118,7 +118,7 @@ def survey(settings: Settings, checkouts: Sequence[str], mode: Mode | None = Non
     Raises OverrideRefused where the override was written by vendorws and edited, and ComposeUnreadable.
     """
     devcontainers = find_devcontainers(settings.root)
-    files = _compose_files(settings, devcontainers)
+    files = compose_files(settings, devcontainers)
     if files is None:
         return Survey(None, None, mode or Mode.BIND, (), ("No Compose file here, so there is nothing to mount.",))
     current = _read(files.override)
@@ -149,7 +149,7 @@ def survey(settings: Settings, checkouts: Sequence[str], mode: Mode | None = Non
 
 def survey_of_nothing(settings: Settings) -> Survey:
     """The survey of a project that nothing is to be mounted into any more."""
-    files = _compose_files(settings, find_devcontainers(settings.root))
+    files = compose_files(settings, find_devcontainers(settings.root))
     if files is None:
         return Survey(None, None, Mode.BIND, (), ("No Compose file here, so there is nothing to remove.",))
     return Survey(files, _read(files.override), Mode.BIND, (), ())
@@ -173,7 +173,8 @@ def plan_override(found: Survey) -> OverridePlan:
     return OverridePlan(path, found.mode, found.mounts, found.notes, found.unclear, current.text, new, superseded)
 
 
-def _compose_files(settings: Settings, devcontainers: Sequence[DevContainer]) -> ComposeFiles | None:
+def compose_files(settings: Settings, devcontainers: Sequence[DevContainer]) -> ComposeFiles | None:
+    """The Compose files of a project, else those that its first Dev Container lists."""
     files = find_compose_files(settings.root)
     if files is not None or not devcontainers:
         return files
