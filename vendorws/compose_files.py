@@ -73,8 +73,9 @@ def find_compose_files(root: Path, environment: Mapping[str, str] | None = None)
         inside = "COMPOSE_FILE" not in outside
         separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
         names = tuple(filter(None, variables["COMPOSE_FILE"].split(separator)))
-        place, start = (str(env_file), env_file.parent) if inside else ("the environment", root)
-        return listed_files(Listing(place, start, names, separator), (env_file,), outside)
+        if inside:
+            return listed_files(Listing(str(env_file), env_file.parent, names, separator), (env_file,), outside)
+        return listed_files(Listing("the environment", root, names, separator), (), outside)
     if home is None:
         return None
     override = next((name for name in OVERRIDE_NAMES if (home / name).is_file()), NEW_OVERRIDE)
