@@ -225,8 +225,9 @@ def test_an_archive_that_is_cut_off_is_an_error_and_no_early_end(
 
 
 def test_an_archive_that_is_cut_off_in_a_file_nobody_reads_is_an_error_too() -> None:
-    content = tar([file("a/layer.tar", layer({"a": b"1" * 5000}))])
-    problem(lambda: list(read_archive(io.BytesIO(content[:2000]), "app.tar")))
+    whole = layer({"a": b"1" * 5000})
+    for content in (tar([file("a/layer.tar", whole)])[:2000], tar([file("a/layer.tar", whole[:2000])])):
+        problem(lambda content=content: list(read_archive(io.BytesIO(content), "app.tar")))
 
 
 def test_a_compressed_layer_that_is_cut_off_is_an_error() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -149,7 +149,7 @@ def _build_arguments(step: str, declared: set[str]) -> Iterator[tuple[str, str]]
     match = _ARGUMENTS.fullmatch(step)
     if match is None:
         return
-    found = [pair for pair in _assignments(match["rest"]) if pair[0] in declared] or list(_assignments(match["rest"]))
+    found = list(_assignments(match["rest"], declared)) or list(_assignments(match["rest"]))
     for name, value in found[: int(match["count"])]:
         yield name, value.partition(f" {_SHELL}")[0]
 
@@ -157,9 +157,9 @@ def _build_arguments(step: str, declared: set[str]) -> Iterator[tuple[str, str]]
 _NAME = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)=")
 
 
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    """`a=1 b=2 3` cut before each `name=`: a 1, b 2 3. Values are as the builder wrote them, without their quotes."""
-    matches = list(_NAME.finditer(text))
+def _assignments(text: str, names: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """`a=1 b=2 3` cut before each `name=`: a is 1, b is `2 3`; only before those of `names` where there are any."""
+    matches = [match for match in _NAME.finditer(text) if not names or match["name"] in names]
     ends = [*(match.start() for match in matches[1:]), len(text)]
     for match, end in zip(matches, ends, strict=False):
         yield match["name"], text[match.end() : end].strip("\"'")
