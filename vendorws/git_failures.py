@@ -94,6 +94,12 @@ _SIGNS = (
         _ATTENTION,
     ),
     _sign(
+        r"Expected git repo version|unknown repository extension",
+        "a newer git made that repository, in a form that this one cannot read",
+        "Install a newer git here, or clone the package anew.",
+        _ATTENTION,
+    ),
+    _sign(
         r"dubious ownership",
         "the checkout belongs to another user",
         "Run as its owner, give it back with `sudo chown -R $(id -u) vendor`, or add it to git's safe.directory.",

@@ -43,6 +43,7 @@ from vendorws.repository import (
     operation_in_progress,
     read_config,
     submodule_paths,
+    worktree_of,
 )
 from vendorws.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.urls import same_repository
@@ -143,11 +144,16 @@ def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink 
 
 def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken | None:
     """Why git commands in this folder would act on another one: a repository around it, or a work tree elsewhere."""
-    private = directory.private.resolve()
-    for parent in path.resolve().parents:
-        if (parent / ".git").exists() and (parent / ".git").resolve() == private:
-            return Broken(f"its .git is that of {parent}")
-    if config.worktree is not None and (private / config.worktree).resolve() != path.resolve():
+    here, private, common = path.resolve(), directory.private.resolve(), directory.common.resolve()
+    for parent in here.parents:
+        around = find_git_directory(parent) if (parent / ".git").exists() else ""
+        if isinstance(around, GitDirectory) and around.common.resolve() == common:
+            return Broken(f"its repository is that of {parent}")
+    if private == common and private.name == ".git" and private.parent != here:
+        return Broken(f"its .git is that of {private.parent}")
+    if private != common and (other := worktree_of(directory)).resolve() != here and (other / ".git").exists():
+        return Broken(f"it shares its HEAD with the worktree {other}")
+    if config.worktree is not None and (private / config.worktree).resolve() != here:
         return Broken(f"its core.worktree is {config.worktree}")
     return None
 

@@ -39,11 +39,18 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
     common = private
     if (private / "commondir").is_file():
         common = private / (private / "commondir").read_text("utf-8", "replace").strip()
+        if not (private / "gitdir").is_file():
+            return f"its .git shares {common}, but is no worktree of it"
     if not (private / "HEAD").is_file():
         return "its .git has no HEAD"
     if not (common / "objects").is_dir() or not (common / "refs").is_dir():
         return "its .git has no objects or no refs"
     return GitDirectory(private, common)
+
+
+def worktree_of(directory: GitDirectory) -> Path:
+    """The folder that a linked worktree's own files say it is; git does not mind where it was copied or moved to."""
+    return (directory.private / (directory.private / "gitdir").read_text("utf-8", "replace").strip()).parent
 
 
 OPERATIONS = (
