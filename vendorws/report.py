@@ -227,7 +227,7 @@ def summary(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
         "not done",
     )
     parts = [f"{counts[kind]} {kind}" for kind in order if counts[kind]]
-    return ", ".join(parts).replace("2 needs", "2 need") if parts else "nothing to sync"
+    return ", ".join(parts) or "nothing to sync"
 
 
 def _kind(outcome: Outcome, *, dry_run: bool) -> str:
@@ -245,31 +245,41 @@ def _kind(outcome: Outcome, *, dry_run: bool) -> str:
     return "in sync" if verdict is not None and verdict.state is State.IN_SYNC else "left as is"
 
 
-def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool = False) -> ExitCode:
-    """The worst that happened: interrupted, then environment, network, attention."""
-    if interrupted:
-        return ExitCode.INTERRUPTED
-    codes = {outcome.failure.exit_code for outcome in outcomes if outcome.failure is not None}
-    codes |= {ExitCode.ATTENTION for outcome in outcomes if isinstance(outcome.verdict, Refuse)}
-    order = (ExitCode.INTERRUPTED, ExitCode.ENVIRONMENT, ExitCode.NETWORK, ExitCode.USAGE, ExitCode.ATTENTION)
-    return next((code for code in order if code in codes), ExitCode.DONE)
+def exit_code(outcomes: Sequence[Outcome], *, interrupted: bool = False) -> ExitCode:
+    """What `sync` ends with: the worst that happened, a pin that waits for the developer included."""
+    refused = any(isinstance(outcome.verdict, Refuse) for outcome in outcomes)
+    failed = status_exit_code(outcomes, interrupted=interrupted)
+    return worst([failed, ExitCode.ATTENTION if refused else ExitCode.DONE])
 
 
-def status_exit_code(outcomes: Sequence[Outcome], *, interrupted: bool = False) -> ExitCode:
+def status_exit_code(outcomes: Iterable[Outcome], *, interrupted: bool = False) -> ExitCode:
     """`status` only looks: what waits for the developer is no failure of it, a remote that does not answer is."""
-    failed = [outcome for outcome in outcomes if outcome.failure is not None]
-    return exit_code(
-        [Outcome(o.pin, o.done, None, o.finding, o.failure, o.seconds) for o in failed], interrupted=interrupted
-    )
+    failed = [outcome.failure.exit_code for outcome in outcomes if outcome.failure is not None]
+    return worst([*failed, ExitCode.INTERRUPTED if interrupted else ExitCode.DONE])
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The one that says most about what happened: interrupted, then environment, network, usage, attention."""
+    return max(codes, key=_GRAVITY.index, default=ExitCode.DONE)
+
+
+_GRAVITY = (
+    ExitCode.DONE,
+    ExitCode.ATTENTION,
+    ExitCode.USAGE,
+    ExitCode.NETWORK,
+    ExitCode.ENVIRONMENT,
+    ExitCode.INTERRUPTED,
+)
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
 
 
-def document(command: str, outcomes: Iterable[Outcome], **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def document(command: str, outcomes: Iterable[Outcome]) -> dict[str, Any]:
     """The JSON document of `status` and `sync`."""
     repositories = [repository_object(outcome) for outcome in outcomes]
-    return {"schema_version": SCHEMA_VERSION, "command": command, "repositories": repositories, **more}
+    return {"schema_version": SCHEMA_VERSION, "command": command, "repositories": repositories}
 
 
 def repository_object(outcome: Outcome) -> dict[str, Any]:

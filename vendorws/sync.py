@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -63,8 +64,6 @@ _MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodul
 
 class Display(Protocol):
     """Where progress goes; every method is called on the main thread."""
-
-    def started(self, pin: Pin) -> None: ...
 
     def progress(self, pin: Pin, text: str) -> None: ...
 
@@ -127,7 +126,8 @@ def _refuse_foreign_vendor(settings: Settings) -> None:
     if vendor.is_symlink() or (vendor.exists() and not vendor.is_dir()):
         what = "a symbolic link" if vendor.is_symlink() else "a file"
         raise UsageError(
-            f"{vendor} is {what}; vendorws writes below a real folder only.", f"mv {vendor} {vendor}.aside"
+            f"{vendor} is {what}; vendorws writes below a real folder only.",
+            shlex.join(["mv", str(vendor), f"{vendor}.aside"]),
         )
 
 
@@ -138,7 +138,8 @@ def _prepare_vendor(vendor: Path) -> None:
         if not os.path.lexists(vendor / ".gitignore"):
             write_atomically(vendor / ".gitignore", b"*\n")
     except OSError as error:
-        raise EnvironmentProblem(f"{vendor} cannot be written: {error.strerror}.", f"ls -ld {vendor}") from error
+        hint = shlex.join(["ls", "-ld", str(vendor)])
+        raise EnvironmentProblem(f"{vendor} cannot be written: {error.strerror}.", hint) from error
 
 
 def _sweep(vendor: Path) -> None:
@@ -187,7 +188,7 @@ def _run(
 ) -> Result:
     run = run_name(datetime.now(timezone.utc), secrets.token_hex(2))
     crew = _Crew(settings, options, run, look_only, fetch)
-    outcomes: dict[str, Outcome] = {}
+    futures: dict[Pin, Future[Outcome]] = {}
     with (
         _sigterm_as_interrupt(),
         ThreadPoolExecutor(max(1, options.jobs)) as executor,
@@ -196,19 +197,19 @@ def _run(
         try:
             looks = dict(zip(pins, executor.map(lambda pin: _look(crew, pin), pins), strict=True))
             routes = network.prepare(executor, looks)
-            futures = {executor.submit(_bring, crew, pin, looks[pin], routes.get(pin)): pin for pin in pins}
-            for outcome in _collect(crew, futures, display):
-                outcomes[outcome.pin.name] = outcome
+            for pin in pins:
+                futures[pin] = executor.submit(_bring, crew, pin, looks[pin], routes.get(pin))
+            _watch(crew, futures.values(), display)
         except KeyboardInterrupt:
             with _deaf_to_interrupts():
                 crew.processes.stop()
                 executor.shutdown(cancel_futures=True)
-    done = tuple(outcomes.get(pin.name) or _interrupted(pin) for pin in pins)
-    return Result(done, interrupted=crew.processes.stopped)
+    outcomes = tuple(_outcome(pin, futures.get(pin)) for pin in pins)
+    return Result(outcomes, interrupted=crew.processes.stopped)
 
 
-def _collect(crew: _Crew, futures: dict[Future[Outcome], Pin], display: Display) -> Iterator[Outcome]:
-    """Outcomes as they come, with the workers' news shown in between."""
+def _watch(crew: _Crew, futures: Iterable[Future[Outcome]], display: Display) -> None:
+    """Show the outcomes as they come, with the workers' news in between."""
     waiting = set(futures)
     while waiting:
         ended, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
@@ -219,12 +220,13 @@ def _collect(crew: _Crew, futures: dict[Future[Outcome], Pin], display: Display)
                 break
             display.progress(pin, text)
         for future in ended:
-            outcome = future.result()
-            display.finished(outcome)
-            yield outcome
+            display.finished(future.result())
 
 
-def _interrupted(pin: Pin) -> Outcome:
+def _outcome(pin: Pin, future: Future[Outcome] | None) -> Outcome:
+    """What became of a pin; its turn may not have come before the run was interrupted."""
+    if future is not None and not future.cancelled():
+        return future.result()
     failure = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
     return Outcome(pin, (), None, None, failure, 0.0)
 
@@ -277,7 +279,7 @@ def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: _Route | Failu
     start = time.monotonic()
     if isinstance(look, Failure):
         return Outcome(pin, (), None, None, look, 0.0)
-    crew.news.put((pin, ""))
+    crew.news.put((pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking"))
     journey = _Journey(crew, moves.Work(_git_for(crew, pin, look, route), pin, crew.run), look)
     failure = route if isinstance(route, Failure) else None
     try:

@@ -75,9 +75,6 @@ class PlainProgress:
     def __init__(self, err: Console, *, quiet: bool) -> None:
         self._err, self._quiet = err, quiet
 
-    def started(self, pin: Pin) -> None:
-        """Nothing to say yet."""
-
     def progress(self, pin: Pin, text: str) -> None:
         """Too much for a log."""
 
@@ -107,10 +104,6 @@ class LiveProgress:
         """The screen while the run lasts; nothing of it stays."""
         with self._live:
             yield
-
-    def started(self, pin: Pin) -> None:
-        """A repository's turn has come."""
-        self.progress(pin, "")
 
     def progress(self, pin: Pin, text: str) -> None:
         """git's own words about a repository at work."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vendorws.redaction import redact
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,10 +30,14 @@ class Color(str, Enum):
 
 def complete_names(incomplete: str) -> list[str]:
     """The packages that a shell may offer after `vendorws sync`."""
+    from vendorws.errors import VendorwsError
     from vendorws.pins import read_requirements
     from vendorws.settings import read_settings
 
-    pins = read_requirements(read_settings(Path.cwd())).pins
+    try:
+        pins = read_requirements(read_settings(Path.cwd())).pins
+    except VendorwsError:  # a shell that completes is no place to say so
+        return []
     return [pin.name for pin in pins if pin.name.startswith(incomplete)]
 
 
@@ -82,7 +88,7 @@ def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
     """The names typed, in pip's canonical spelling (`Acme_Billing` is `acme-billing`)."""
     from packaging.utils import canonicalize_name
 
-    return tuple(canonicalize_name(Path(name).name) for name in names or ())
+    return tuple(canonicalize_name(Path(name).name or name) for name in names or ())
 
 
 def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
@@ -90,16 +96,16 @@ def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
     if quiet:
         return
     for problem in warnings:
-        err.print(f"warning: {problem.file}:{problem.line}: {problem.message}")
+        err.print(redact(f"warning: {problem.file}:{problem.line}: {problem.message}"))
         if problem.hint:
-            err.print(f"  {problem.hint}")
+            err.print(redact(f"  {problem.hint}"))
 
 
 def print_error(err: Console, error: VendorwsError) -> None:
     """An expected failure: its sentence, and the next action below it."""
-    err.print(f"error: {error.message}")
+    err.print(redact(f"error: {error.message}"))
     if error.hint:
-        err.print(f"  {error.hint}")
+        err.print(redact(f"  {error.hint}"))
 
 
 def select(pins: Sequence[Pin], names: Sequence[str]) -> tuple[Pin, ...]:

@@ -63,7 +63,8 @@ def status(
     if as_json:
         out.print(json.dumps(report.document("status", result.outcomes), indent=2))
     else:
-        terminal.print_rows(out, [report.status_row(outcome) for outcome in result.outcomes])
+        shown = [outcome for outcome in result.outcomes if not quiet or report.off_pin([outcome])]
+        terminal.print_rows(out, [report.status_row(outcome) for outcome in shown])
         for outcome in result.outcomes:
             for line in report.failure_lines(outcome):
                 err.print(line)

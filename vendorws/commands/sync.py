@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vendorws.errors import ExitCode
     from vendorws.model import Pin
     from vendorws.settings import Settings
     from vendorws.sync import Options, Result
@@ -76,14 +77,14 @@ def sync(
     display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
     with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
         result = run(settings, pins, how, display)
-    code = int(report.exit_code(result.outcomes, interrupted=result.interrupted))
+    code = report.exit_code(result.outcomes, interrupted=result.interrupted)
     if as_json:
         out.print(json.dumps(report.document("sync", result.outcomes), indent=2))
     else:
         show(out, err, result, how, quiet=quiet)
     if override and not dry_run and not result.interrupted:
-        code = write_override(settings, requirements.pins, err, quiet=quiet) or code
-    raise typer.Exit(code)
+        code = report.worst([code, write_override(settings, requirements.pins, err, quiet=quiet)])
+    raise typer.Exit(int(code))
 
 
 def show(out: Console, err: Console, result: Result, how: Options, *, quiet: bool) -> None:
@@ -111,18 +112,18 @@ def show(out: Console, err: Console, result: Result, how: Options, *, quiet: boo
         out.print(report.summary(result.outcomes, dry_run=how.dry_run))
 
 
-def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> int:
-    """Bring the override up to date with the checkouts that are there; the exit code of what went wrong, or 0."""
-    from vendorws.errors import VendorwsError
+def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> ExitCode:
+    """Bring the override up to date with the checkouts that are there, and say what the exit code must tell of it."""
+    from vendorws.errors import ExitCode, VendorwsError
     from vendorws.override import existing_checkouts, update_override
 
     try:
         result = update_override(settings, existing_checkouts(settings, pins))
     except VendorwsError as error:
         shared.print_error(err, error)
-        return int(error.exit_code)
-    for note in result.notes:
+        return error.exit_code
+    for note in () if quiet else result.notes:
         err.print(f"note: {note}")
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
         err.print(f"{result.path.name} {result.status.value}: {len(result.mounts)} mounts")
-    return 0
+    return ExitCode.DONE
