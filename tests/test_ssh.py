@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.command import COMMAND, Result, Vendorws
-from tests.support.git import git
+from tests.support.git import GitFailed, git
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.ssh_server import HOSTS, PASSPHRASE, SshClient, SshServer
 from tests.support.terminal import Screen, on_terminal
+from vendorws.ssh import socket_folder, ssh_command
+from vendorws.urls import ssh_destination
 
 pytestmark = pytest.mark.ssh
 
@@ -157,7 +167,7 @@ def test_a_host_with_another_key_than_the_known_one(
     assert "ssh-keygen -R" in failure(result, "billing")
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 3])
 def test_a_connection_cut_in_the_middle_of_the_pack_is_tried_again(
     times: int, project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
 ) -> None:
@@ -334,6 +344,196 @@ def test_nothing_is_asked_where_nothing_is_to_be_fetched(
     assert sync_on_terminal(project).exit_code == 0
 
 
+# -- one connection for each server ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder that a login session gives its user for sockets; short, as it is on a real machine."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+def sockets(runtime: Path) -> list[Path]:
+    return [path for path in runtime.glob("vendorws/*") if path.is_socket()]
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < give_up, "it never came"
+        time.sleep(0.02)
+
+
+@contextmanager
+def sync_at_work(project: Project, ssh_server: SshServer) -> Iterator[subprocess.Popen[bytes]]:
+    """A `vendorws sync` in the middle of its work, which never ends by itself."""
+    ssh_server.hangs = True
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([*COMMAND, "sync"], cwd=project.root, stdout=quiet, stderr=quiet) as running:
+        try:
+            wait_until(lambda: ssh_server.commands)
+            yield running
+        finally:
+            running.kill()
+
+
+def test_all_packages_share_one_connection(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    vendorws.ok("sync")
+    assert (ssh_server.connections, len(ssh_server.commands)) == (1, 3)
+    vendorws.ok("sync")
+    assert (ssh_server.connections, len(ssh_server.commands)) == (2, 6)
+
+
+def test_no_more_sessions_at_a_time_than_a_host_allows_by_default(
+    project: Project, ssh_remotes: Remotes, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(*(ssh_remotes.create(f"acme/part-{number}").line("main") for number in range(14)))
+    ssh_server.max_sessions = 10
+    ssh_server.delay = 0.3
+    vendorws.ok("sync", "--jobs", "14")
+    assert ssh_server.connections == 1
+
+
+def test_a_host_that_allows_no_second_session_is_asked_by_connections_of_their_own(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    ssh_server.max_sessions = 1
+    ssh_server.delay = 0.3
+    vendorws.ok("sync")
+    assert ssh_server.connections > 1
+
+
+def test_hosts_are_told_apart_on_one_machine(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    other = f"-e git+{ssh_server.url('acme/ledger', host=HOSTS[1])}#egg=ledger"
+    project.require(shop[0].line("main"), other, shop[2].line("main"))
+    vendorws.ok("sync")
+    assert (ssh_server.connections, len(ssh_server.commands)) == (2, 3)
+
+
+def test_the_connection_is_closed_at_the_end(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer, runtime: Path
+) -> None:
+    vendorws.ok("sync")
+    assert sockets(runtime) == []
+    wait_until(lambda: ssh_server.open_now == 0)
+
+
+def test_the_connection_is_gone_after_a_kill(
+    project: Project, shop: tuple[Remote, ...], ssh_server: SshServer, runtime: Path
+) -> None:
+    with sync_at_work(project, ssh_server) as running:
+        assert len(sockets(runtime)) == 1
+        running.kill()
+    wait_until(lambda: not sockets(runtime) and ssh_server.open_now == 0)
+
+
+def test_ctrl_c_ends_the_connection_too(
+    project: Project, shop: tuple[Remote, ...], ssh_server: SshServer, runtime: Path
+) -> None:
+    with sync_at_work(project, ssh_server) as running:
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=20) == 130
+    assert sockets(runtime) == []
+    wait_until(lambda: ssh_server.open_now == 0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_another_user_of_the_machine_cannot_use_the_connection(
+    project: Project, shop: tuple[Remote, ...], ssh_server: SshServer, runtime: Path
+) -> None:
+    runtime.chmod(0o755)
+
+    def said_to(user: int) -> str:
+        asked = ["/usr/bin/ssh", "-F", "/dev/null", "-S", socket, "-O", "check", "github.com"]
+        return subprocess.run(asked, user=user, cwd="/", capture_output=True, text=True, check=False).stderr
+
+    with sync_at_work(project, ssh_server):
+        (socket,) = sockets(runtime)
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+        assert "Master running" in said_to(user=0)
+        assert "Permission denied" in said_to(user=65534)
+        socket.parent.chmod(0o777)  # and if that door stood open, ssh itself would ask who is there
+        socket.chmod(0o777)
+        assert "Master running" not in said_to(user=65534)
+        socket.parent.chmod(0o700)
+
+
+def test_sharing_that_the_developer_has_set_up_is_left_alone(
+    project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, sandbox: Sandbox, runtime: Path
+) -> None:
+    sandbox.add_ssh_host(f"Host github.com\n    ControlMaster auto\n    ControlPath {runtime}/own-%C\n")
+    own = Wrapper(sandbox, "own-ssh")
+    vendorws.ok("sync", env={"GIT_SSH_COMMAND": str(own.path)})
+    assert never_asks(own)
+    assert not any("Control" in argument for call in own.calls for argument in call)
+
+
+def test_a_folder_for_sockets_that_others_may_enter_is_not_used(runtime: Path) -> None:
+    (runtime / "vendorws").mkdir(mode=0o755)
+    assert socket_folder(os.environ) != runtime / "vendorws"
+    (runtime / "vendorws").rmdir()
+    elsewhere = runtime / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    (runtime / "vendorws").symlink_to(elsewhere)
+    assert socket_folder(os.environ) != runtime / "vendorws"
+    (runtime / "vendorws").unlink()
+    assert socket_folder(os.environ) == runtime / "vendorws"
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 60)
+    folder.mkdir()
+    chosen = socket_folder({"XDG_RUNTIME_DIR": str(folder)})
+    assert chosen is not None and len(str(chosen)) <= 36
+
+
+def test_a_host_that_git_is_told_to_find_elsewhere_is_not_contacted(
+    project: Project, billing: Remote, vendorws: Vendorws, sandbox: Sandbox, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("main"))
+    sandbox.add_git_config(f'[url "file://{ssh_server.folder}/"]\n    insteadOf = ssh://git@github.com/\n')
+    vendorws.ok("sync")
+    assert ssh_server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ssh://git@github.com/acme/billing.git",
+        "ssh://github.com/acme/billing.git",
+        "ssh://git@github.com:2222/acme/billing.git",
+        "ssh://git@[::1]:2222/acme/billing.git",
+        "ssh://git@[::1]/acme/billing.git",
+        "git+ssh://git@github.com/~dana/billing.git",
+        "git@github.com:acme/billing.git",
+        "github.com:acme/billing.git",
+        "git@[::1]:acme/billing.git",
+        "ssh://dana.developer@Git.Example.Test:/acme/billing.git",
+    ],
+)
+def test_the_server_is_named_to_ssh_as_git_names_it(url: str, sandbox: Sandbox) -> None:
+    told = sandbox.root / "told"
+    witness = {"GIT_SSH_COMMAND": f"printf '%s\\n' >'{told}'", "GIT_SSH_VARIANT": "ssh", "GIT_PROTOCOL_VERSION": "0"}
+    with pytest.raises(GitFailed):
+        git(sandbox.home, "-c", "protocol.version=0", "ls-remote", url, env=witness)
+    destination = ssh_destination(url)
+    assert destination is not None
+    assert told.read_text().splitlines()[:-1] == list(destination.arguments)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://github.com/acme/x.git", "file:///srv/x.git", "/srv/x.git", "./a:b", "ssh://-oProxyCommand=x/y"]
+)
+def test_what_ssh_is_not_for(url: str) -> None:
+    assert ssh_destination(url) is None
+
+
 # -- the developer's own ssh -----------------------------------------------------------------------------------
 
 
@@ -392,6 +592,27 @@ def test_the_developers_own_program_in_git_ssh(
     assert never_asks(own)
 
 
+@pytest.mark.parametrize(
+    ("environ", "configured", "variant", "mute"),
+    [
+        ({}, None, None, "ssh -o BatchMode=yes"),
+        ({}, "ssh -i ~/work", None, "ssh -i ~/work -o BatchMode=yes"),
+        ({"GIT_SSH_COMMAND": "ssh -v"}, "ssh -i ~/work", None, "ssh -v -o BatchMode=yes"),
+        ({"GIT_SSH_COMMAND": "", "GIT_SSH": "/opt/my ssh"}, None, None, "'/opt/my ssh' -o BatchMode=yes"),
+        ({"GIT_SSH": "/opt/ssh"}, "ssh -i ~/work", None, "ssh -i ~/work -o BatchMode=yes"),
+        ({"GIT_SSH": "C:/putty/PLINK.EXE"}, None, None, "C:/putty/PLINK.EXE -batch"),
+        ({"GIT_SSH": "/opt/wrapped"}, None, "tortoiseplink", "/opt/wrapped -batch"),
+        ({"GIT_SSH": "/opt/wrapped", "GIT_SSH_VARIANT": "simple"}, None, "plink", "/opt/wrapped"),
+        ({"GIT_SSH_COMMAND": "plink", "GIT_SSH_VARIANT": "ssh"}, None, None, "plink -o BatchMode=yes"),
+        ({"GIT_SSH_COMMAND": "ssh -o 'unbalanced"}, None, None, "ssh -o 'unbalanced -o BatchMode=yes"),
+    ],
+)
+def test_how_each_client_is_told_not_to_ask(
+    environ: dict[str, str], configured: str | None, variant: str | None, mute: str
+) -> None:
+    assert ssh_command(environ, configured, variant).mute == mute
+
+
 def test_an_askpass_program_is_not_asked_in_the_parallel_work(
     project: Project,
     billing: Remote,
@@ -419,8 +640,6 @@ def test_git_itself_asks_for_no_password_either(project: Project, vendorws: Vend
     )
     server = sandbox.bin / "demanding-server"
     server.write_text(_DEMANDING_SERVER)
-    import subprocess
-
     with subprocess.Popen([sys.executable, server], stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None

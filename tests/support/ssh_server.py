@@ -81,7 +81,7 @@ class SshServer:
         self.keys = keys
         self.port = 0
         self.connections = 0
-        """Every connection that was opened so far."""
+        """Every connection that was opened so far; the sessions of one connection are not counted."""
         self.most_at_once = 0
         """The largest number of connections that were open at one moment."""
         self.commands: list[str] = []
@@ -120,6 +120,11 @@ class SshServer:
         """The URL of the repository `owner/name` on one of the HOSTS."""
         return f"ssh://git@{host}/{name}.git"
 
+    @property
+    def open_now(self) -> int:
+        """How many connections are open at this moment."""
+        return len(self._open)
+
     def stop_listening(self) -> None:
         """From now on a connection is refused, as by a host that is down."""
         self._run(self._close_acceptor())
@@ -133,7 +138,6 @@ class SshServer:
             0,
             server_factory=lambda: _Connection(self),
             server_host_keys=[str(self.keys.host)],
-            process_factory=self._serve,
             encoding=None,
             line_editor=False,
             gss_host=None,
@@ -151,7 +155,8 @@ class SshServer:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _serve(self, session: asyncssh.SSHServerProcess[bytes]) -> None:
+    async def serve(self, session: asyncssh.SSHServerProcess[bytes]) -> None:
+        """Answer one session."""
         command = session.command or ""
         self.commands.append(command)
         await asyncio.sleep(self.delay)
@@ -230,6 +235,7 @@ class _Connection(asyncssh.SSHServer):
 
     def __init__(self, server: SshServer) -> None:
         self._server = server
+        self._sessions = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._conn = conn
@@ -242,6 +248,18 @@ class _Connection(asyncssh.SSHServer):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server._open.discard(self._conn)
+
+    def session_requested(self) -> object:
+        if self._server.max_sessions is not None and self._sessions >= self._server.max_sessions:
+            return False
+        self._sessions += 1
+        return self._conn.create_server_channel(None), asyncssh.SSHServerProcess(self._serve, None, 3, allow_scp=False)
+
+    async def _serve(self, session: asyncssh.SSHServerProcess[bytes]) -> None:
+        try:
+            await self._server.serve(session)
+        finally:
+            self._sessions -= 1
 
     def begin_auth(self, username: str) -> bool:
         return self._server.demands_key
