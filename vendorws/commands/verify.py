@@ -1,0 +1,71 @@
+"""`vendorws verify`: prove that edits are live in the container."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vendorws.proof import Proof
+
+
+def verify(
+    service: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", help="Only this Compose service.", show_default=False)
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="The Python to ask in the container.")
+    ] = None,
+    requirement: shared.RequirementFiles = None,
+    project: shared.Project = None,
+    quiet: shared.Quiet = False,
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
+) -> None:
+    """Prove that the containers run the files that you edit.
+
+    For each package: Compose has one mount, and it is the checkout; a file written here is seen there; the package
+    imports from there; its metadata can be read and its console scripts load. Looks into the container that runs,
+    else into one that is made for it and removed.
+
+    \b
+    Examples:
+      vendorws verify                 every service that has the packages
+      vendorws verify app             only this one
+      vendorws verify --json          for programs; exit code 1 when something is not live
+    """
+    from vendorws import terminal, verify_report
+    from vendorws.pins import read_valid_requirements
+    from vendorws.proof import prove
+    from vendorws.settings import read_settings
+    from vendorws.verify import exit_code
+
+    settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    proof = prove(settings, read_valid_requirements(settings).pins, service, python)
+    if as_json:
+        typer.echo(json.dumps(verify_report.document(proof), indent=2))
+    else:
+        _show(terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value), proof, quiet=quiet)
+    raise typer.Exit(int(exit_code(proof.verdicts)))
+
+
+def _show(out: Console, err: Console, proof: Proof, *, quiet: bool) -> None:
+    from rich.text import Text
+
+    from vendorws import verify_report
+
+    for text, style in verify_report.lines([verdict for verdict in proof.verdicts if verdict.fault or not quiet]):
+        out.print(Text(text, style=style))
+    sys.stdout.flush()
+    for note in proof.notes:
+        err.print(f"note: {note}")
+    for line in () if quiet else verify_report.summary(proof):
+        err.print(line)

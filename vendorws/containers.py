@@ -1,0 +1,178 @@
+"""Looking at a project with the docker client: what Compose makes of it, and what its containers see.
+
+A container that runs is looked into as it is. Where none runs, one is made for the look alone, by `docker compose run`
+and without the service's own program, and is removed with the network that came with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vendorws import docker
+from vendorws.answers import Answer, read_answer
+from vendorws.compose_client import has_no_compose
+from vendorws.errors import EnvironmentProblem
+from vendorws.redaction import redact
+from vendorws.verify import Container, ServiceConfig, ServiceMount
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """How `docker compose` is to be called for a project: where, and with which `-f`."""
+
+    folder: Path
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The merged config; `text` is the whole of it, JSON."""
+
+    project: Project
+    name: str
+    services: Mapping[str, ServiceConfig]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Compose, or the engine, says no: in its own words."""
+
+    words: str
+
+
+# ---- the merged config ------------------------------------------------------------------------------------------
+
+
+def read_config(project: Project) -> Config | Refused:
+    """What Compose makes of the project as the developer runs it, services of every profile included.
+
+    Raises EnvironmentProblem without a client, or one that has no Compose.
+    """
+    finished = _compose(project, "--profile", "*", "config", "--format", "json")
+    if finished.code and has_no_compose(finished.stderr):
+        hint = "Install the Compose plugin: https://docs.docker.com/compose/install/"
+        raise EnvironmentProblem("This docker client has no Compose.", hint)
+    if finished.code:
+        return _refused(finished)
+    tree = json.loads(finished.stdout)
+    services = {name: _service(tree["name"], name, service) for name, service in tree.get("services", {}).items()}
+    return Config(project, tree["name"], services, finished.stdout)
+
+
+def _compose(project: Project, *arguments: str) -> docker.Finished:
+    return docker.attempt("compose", *project.arguments, *arguments, cwd=project.folder)
+
+
+def _refused(finished: docker.Finished) -> Refused:
+    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    return Refused(redact(lines[-1]) if lines else f"exit {finished.code}")
+
+
+def _service(project: str, name: str, tree: Mapping[str, Any]) -> ServiceConfig:
+    watched = (tree.get("develop") or {}).get("watch") or ()
+    return ServiceConfig(
+        name,
+        tree.get("image") or f"{project}-{name}",
+        bool(tree.get("build")),
+        tuple(map(_mount, tree.get("volumes") or ())),
+        tuple(_folder(one["target"], one["path"]) for one in watched if one["action"].startswith("sync")),
+    )
+
+
+def _mount(tree: Mapping[str, Any]) -> ServiceMount:
+    if tree["type"] == "bind":
+        return _folder(tree["target"], tree["source"])
+    named = f" {tree['source']}" if tree.get("source") else ""
+    return ServiceMount(tree["target"], f"the {tree['type']}{named}", None)
+
+
+def _folder(target: str, source: str) -> ServiceMount:
+    return ServiceMount(target, source, Path(os.path.realpath(source)))
+
+
+# ---- containers that run ----------------------------------------------------------------------------------------
+
+
+def running_containers(config: Config, service: str) -> tuple[Container, ...]:
+    """The service's containers that run now, by name. Raises EnvironmentProblem without an engine."""
+    labels = {"project": config.name, "service": service, "oneoff": "False"}
+    filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+    names = docker.run("ps", *filters, "--format", "{{.Names}}").split()
+    trees = json.loads(docker.run("inspect", "--type=container", *sorted(names))) if names else ()
+    return tuple(_container(tree) for tree in trees)
+
+
+def _container(tree: Mapping[str, Any]) -> Container:
+    mounts = {mount["Destination"]: mount["Source"] for mount in tree["Mounts"] if mount["Type"] == "bind"}
+    return Container(tree["Name"].removeprefix("/"), running=True, mounts=mounts)
+
+
+def has_image(service: ServiceConfig) -> bool:
+    """Whether the service's image is there, so that nothing would have to be built or pulled."""
+    return docker.attempt("image", "inspect", "--format=-", service.image).code == 0
+
+
+# ---- asking -----------------------------------------------------------------------------------------------------
+
+# Any Python will do for the survey; with one argument more it is that Python and no other.
+_LAUNCHER = """\
+new="import sys; sys.exit(sys.version_info < (3, 6))"
+for python in $3 python3 python /usr/local/bin/python3 /usr/bin/python3 \
+        /*/bin/python3 /*/*/bin/python3 /*/.*/bin/python3 /*/*/*/bin/python3 /*/*/.*/bin/python3; do
+    if "$python" -B -c "$new" 2>/dev/null; then exec "$python" -B -c "$1" survey "$1" "$2"; fi
+done
+echo "no Python 3.6 or newer was found in the container" >&2
+exit 127
+"""
+
+
+def ask_running(container: Container, question: Mapping[str, Any]) -> Answer | Refused:
+    """Look into a container that runs."""
+    return _answer(docker.attempt("exec", container.name, "sh", *_arguments(question)))
+
+
+def ask_new(config: Config, service: ServiceConfig, question: Mapping[str, Any]) -> Answer | Refused:
+    """Look into a new container of the service, and remove it. Its image must be there."""
+    name = f"vendorws-verify-{secrets.token_hex(4)}"
+    options = ("--rm", "--no-deps", "--no-TTY", "--name", name, "--entrypoint", "sh", service.name)
+    with _cleaned_up(config, name):
+        finished = _compose(config.project, "run", *options, *_arguments(question))
+    return _answer(finished)
+
+
+def _arguments(question: Mapping[str, Any]) -> Sequence[str]:
+    source = pkgutil.get_data("vendorws", "probe.py")
+    assert source is not None
+    only = question["python"]
+    return ["-c", _LAUNCHER, "sh", source.decode(), json.dumps(question), *([only] if only else [])]
+
+
+def _answer(finished: docker.Finished) -> Answer | Refused:
+    return read_answer(finished.stdout) or _refused(finished)
+
+
+@contextmanager
+def _cleaned_up(config: Config, container: str) -> Iterator[None]:
+    """Remove the container should it still be there (Ctrl-C), and a network that nobody had before it."""
+    before = _networks(config)
+    try:
+        yield
+    finally:
+        docker.attempt("rm", "--force", "--volumes", container)
+        new = _networks(config) - before
+        if new:
+            docker.attempt("network", "rm", *sorted(new))
+
+
+def _networks(config: Config) -> set[str]:
+    wanted = f"--filter=label=com.docker.compose.project={config.name}"
+    return set(docker.run("network", "ls", wanted, "--format", "{{.ID}}").split())
