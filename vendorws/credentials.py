@@ -91,8 +91,9 @@ def reader_for(path: str) -> Reader | None:
     return next((reader for pattern, reader in _PLACES if pattern.search(path)), None)
 
 
-# A user may be empty or missing; a password may hold anything but blanks, quotes and a slash.
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?P<user>[^/\s:@'\"<>]*)(?::(?P<password>[^/\s'\"<>]*))?@", re.IGNORECASE)
+# A user may be empty or missing; a password may hold anything but blanks, quotes and a slash. The scheme is left out:
+# looking for where one begins would take a time that grows with the square of a long line.
+_URL = re.compile(r"://(?P<user>[^/\s:@'\"<>]*)(?::(?P<password>[^/\s'\"<>]*))?@")
 _LONGEST_USER_NAME = 20
 
 

@@ -86,10 +86,11 @@ def shown_instruction(created_by: str, secrets: Sequence[str]) -> str:
     Gone are: the values of build arguments and of ENV, ARG and LABEL; whatever is quoted, but for a lone variable;
     keys; passwords in URLs; and each of `secrets`, also with backslashes in it.
     """
-    text = hide_keys(_without_arguments(_bare(created_by)))
+    text = _beginning(hide_keys(_without_arguments(_bare(created_by))))
+    text = _QUOTED.sub(_quoted, text)
     for secret in sorted(secrets, key=len, reverse=True):
         text = _pattern_of(secret).sub("****", text)
-    text = _VALUES.sub(r"\g<name>=…", _QUOTED.sub(_quoted, redact(text)))
+    text = _VALUES.sub(r"\g<name>=…", redact(text))
     line = " ".join(text.strip().partition("\n")[0].split())
     return printable(line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…")
 
@@ -100,6 +101,14 @@ def printable(text: str) -> str:
 
 
 _WIDTH = 110
+_LONGEST_STEP = 5000
+
+
+def _beginning(text: str) -> str:
+    """`text`, or as many of its words as are ever shown: no word is cut, so that what it hides can be told."""
+    return text if len(text) <= _LONGEST_STEP else text[:_LONGEST_STEP].rpartition(" ")[0]
+
+
 _QUOTED = re.compile(r"(?P<quote>[\"'])(?P<inner>.*?)(?:(?P=quote)|\Z)", re.DOTALL)
 _LONE_VARIABLE = re.compile(r"\$\w+|\$\{\w+\}")
 _VALUES = re.compile(r"^(?P<name>(?:ENV|ARG|LABEL) [^=\s]+)=.*", re.DOTALL)
@@ -182,7 +191,6 @@ def _texts(value: object, name: str) -> Iterator[tuple[str, str]]:
         yield name, value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield f"{name}.{key}".lstrip("."), str(key)
             yield from _texts(inner, f"{name}.{key}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
