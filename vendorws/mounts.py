@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from vendorws.compose import BaseMount, Service
+if TYPE_CHECKING:  # only types: the command line needs `Mode`, and no YAML
+    from vendorws.compose import BaseMount, Service
 
 
 class Mode(str, Enum):
