@@ -13,6 +13,7 @@ from tests.support.command import Vendorws
 from tests.support.compose_projects import PROJECTS
 from tests.support.docker import Docker
 from tests.support.git import git
+from tests.support.here import Here
 from tests.support.project import Project, in_any_path
 
 LINES = (
@@ -34,14 +35,20 @@ def shop(project: Project) -> Project:
     return project
 
 
+@pytest.fixture
+def run(project: Project) -> Here:
+    """The command, in this process."""
+    return Here(project.root)
+
+
 def check_out(project: Project, name: str) -> None:
     project.checkout(name).mkdir(parents=True)
     git(project.checkout(name), "init", "--quiet", "--template=")
 
 
-def configured(compose: Docker, project: Project, **env: str) -> dict[str, Any]:
+def configured(compose: Docker, project: Project) -> dict[str, Any]:
     """The services as Compose sees them when somebody types `docker compose up` in the project."""
-    text = compose.ok("compose", "--profile", "*", "config", "--format", "json", cwd=project.root, env=dict(env))
+    text = compose.ok("compose", "--profile", "*", "config", "--format", "json", cwd=project.root)
     services: dict[str, Any] = json.loads(text)["services"]
     return services
 
@@ -71,42 +78,43 @@ def test_compose_shows_exactly_our_mounts(shop: Project, vendorws: Vendorws, doc
     assert os.stat(shop.root / OVERRIDE).st_mtime_ns == again
 
 
-def test_the_same_file_without_the_docker_client(shop: Project, vendorws: Vendorws, tmp_path: Path) -> None:
-    vendorws.ok("override")
+def test_the_same_file_without_the_docker_client(
+    shop: Project, run: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("override")
     with_client = shop.override()
     (shop.root / OVERRIDE).unlink()
-    only_git = tmp_path / "bin"
-    only_git.mkdir()
-    vendorws.ok("override", env={"PATH": str(only_git)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run.ok("override")
     assert shop.override() == with_client
 
 
-def test_only_what_is_checked_out_is_mounted(shop: Project, vendorws: Vendorws, tmp_path: Path) -> None:
+def test_only_what_is_checked_out_is_mounted(shop: Project, run: Here, tmp_path: Path) -> None:
     theme = shop.checkout("acme-theme")
     (theme / ".git").rename(tmp_path / "moved")
-    assert "acme-theme" not in vendorws.ok("override").stdout
+    assert "acme-theme" not in run.ok("override").stdout
     theme.rmdir()
     theme.symlink_to(tmp_path)
-    assert "./vendor/acme-theme on" in vendorws.ok("override").stdout
+    assert "./vendor/acme-theme on" in run.ok("override").stdout
 
 
-def test_check_says_whether_it_is_stale(shop: Project, vendorws: Vendorws) -> None:
-    stale = vendorws("override", "--check")
+def test_check_says_whether_it_is_stale(shop: Project, run: Here) -> None:
+    stale = run("override", "--check")
     assert (stale.exit_code, stale.stdout.splitlines()[0]) == (1, "docker-compose.override.yml stale")
     assert not (shop.root / OVERRIDE).exists()
-    vendorws.ok("override")
-    assert vendorws.ok("override", "--check").stdout.startswith("docker-compose.override.yml unchanged")
+    run.ok("override")
+    assert run.ok("override", "--check").stdout.startswith("docker-compose.override.yml unchanged")
 
 
-def test_stdout_prints_a_whole_override_and_writes_nothing(shop: Project, vendorws: Vendorws) -> None:
-    printed = vendorws.ok("override", "--stdout").stdout
+def test_stdout_prints_a_whole_override_and_writes_nothing(shop: Project, run: Here) -> None:
+    printed = run.ok("override", "--stdout").stdout
     assert not (shop.root / OVERRIDE).exists()
-    vendorws.ok("override")
+    run.ok("override")
     assert printed == shop.override()
 
 
-def test_json(shop: Project, vendorws: Vendorws) -> None:
-    found = vendorws.ok("override", "--json").json
+def test_json(shop: Project, run: Here) -> None:
+    found = run.ok("override", "--json").json
     assert found == {
         "schema_version": 1,
         "command": "override",
@@ -119,11 +127,11 @@ def test_json(shop: Project, vendorws: Vendorws) -> None:
         ],
         "notes": [],
     }
-    assert vendorws("override", "--check", "--json").json["status"] == "unchanged"
+    assert run("override", "--check", "--json").json["status"] == "unchanged"
 
 
-def test_what_contradicts_itself_is_refused(shop: Project, vendorws: Vendorws) -> None:
-    result = vendorws("override", "--check", "--remove")
+def test_what_contradicts_itself_is_refused(shop: Project, run: Here) -> None:
+    result = run("override", "--check", "--remove")
     assert result.exit_code == 2
     assert "--stdout, --check and --remove are three different things" in result.stderr
 
@@ -131,43 +139,43 @@ def test_what_contradicts_itself_is_refused(shop: Project, vendorws: Vendorws) -
 # ---- projects that have nothing to mount --------------------------------------------------------------------------
 
 
-def test_a_project_without_compose_is_fine(project: Project, vendorws: Vendorws) -> None:
+def test_a_project_without_compose_is_fine(project: Project, run: Here) -> None:
     project.require(*LINES)
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert (result.stdout, result.stderr) == ("", "note: No Compose file here, so there is nothing to mount.\n")
-    assert vendorws.ok("override", "--remove").stdout == ""
+    assert run.ok("override", "--remove").stdout == ""
 
 
-def test_a_project_whose_images_install_nothing_is_fine(project: Project, vendorws: Vendorws) -> None:
+def test_a_project_whose_images_install_nothing_is_fine(project: Project, run: Here) -> None:
     project.require(*LINES)
     project.write(BASE, "services:\n  db:\n    image: postgres\n")
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert "No service installs requirements with `pip install --src`" in result.stderr
     assert not (project.root / OVERRIDE).exists()
 
 
-def test_a_place_that_cannot_be_told_needs_attention(shop: Project, vendorws: Vendorws) -> None:
+def test_a_place_that_cannot_be_told_needs_attention(shop: Project, run: Here) -> None:
     shop.write("Dockerfile", "FROM python:3.11\nRUN pip install -r requirements.txt --src vendor\n")
-    result = vendorws("override")
+    result = run("override")
     assert result.exit_code == 1
     assert (
         "Dockerfile, line 2: its --src vendor is relative to a folder that is not known before the build"
         in result.stderr
     )
     shop.write("pyproject.toml", '[tool.vendorws.services.app]\nsrc = "/here"\n')
-    assert "./vendor/acme-theme on /here/acme-theme" in vendorws.ok("override").stdout
+    assert "./vendor/acme-theme on /here/acme-theme" in run.ok("override").stdout
 
 
-def test_our_file_goes_when_nothing_is_left_to_mount(shop: Project, vendorws: Vendorws) -> None:
-    vendorws.ok("override")
+def test_our_file_goes_when_nothing_is_left_to_mount(shop: Project, run: Here) -> None:
+    run.ok("override")
     shop.write(BASE, "services:\n  db:\n    image: postgres\n")
-    assert vendorws.ok("override").stdout == "docker-compose.override.yml removed\n"
+    assert run.ok("override").stdout == "docker-compose.override.yml removed\n"
     assert not (shop.root / OVERRIDE).exists()
 
 
-def test_a_broken_compose_file_is_named(shop: Project, vendorws: Vendorws) -> None:
+def test_a_broken_compose_file_is_named(shop: Project, run: Here) -> None:
     shop.write(BASE, "services: [\n")
-    result = vendorws("override")
+    result = run("override")
     assert result.exit_code == 2
     assert f"{shop.root / BASE} is not valid YAML: line " in result.stderr
     assert "Traceback" not in result.stderr
@@ -181,27 +189,27 @@ MINE = "# mine\nservices:\n  app:\n    volumes:\n    # data\n    - ./data:/data\
 @in_any_path
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_our_entries_are_added_to_it_and_taken_out_again(
-    shop: Project, vendorws: Vendorws, docker_compose: Docker, end: str
+    shop: Project, run: Here, docker_compose: Docker, end: str
 ) -> None:
     mine = MINE.replace("\n", end)
     shop.write(OVERRIDE, mine)
     before = bound(configured(docker_compose, shop))
-    vendorws.ok("override")
+    run.ok("override")
     assert sorted(bound(configured(docker_compose, shop))) == sorted(before + expected(shop))
-    assert vendorws.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
-    assert vendorws.ok("override", "--check").exit_code == 0
-    assert vendorws.ok("override", "--remove").stdout == "docker-compose.override.yml removed\n"
+    assert run.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
+    assert run.ok("override", "--check").exit_code == 0
+    assert run.ok("override", "--remove").stdout == "docker-compose.override.yml removed\n"
     assert (shop.root / OVERRIDE).read_bytes() == mine.encode()
 
 
-def test_entries_that_are_no_longer_wanted_go(shop: Project, vendorws: Vendorws, tmp_path: Path) -> None:
+def test_entries_that_are_no_longer_wanted_go(shop: Project, run: Here, tmp_path: Path) -> None:
     shop.write(OVERRIDE, MINE)
-    vendorws.ok("override")
+    run.ok("override")
     shop.checkout("acme-theme").rename(tmp_path / "theme")
-    vendorws.ok("override")
+    run.ok("override")
     assert "acme-theme" not in shop.override()
     shop.checkout("acme-billing").rename(tmp_path / "billing")
-    vendorws.ok("override")
+    run.ok("override")
     assert shop.override() == MINE
 
 
@@ -214,38 +222,38 @@ def test_entries_that_are_no_longer_wanted_go(shop: Project, vendorws: Vendorws,
     ],
 )
 def test_what_cannot_be_added_to_is_left_and_a_file_of_ours_is_offered(
-    shop: Project, vendorws: Vendorws, docker_compose: Docker, mine: str
+    shop: Project, run: Here, docker_compose: Docker, mine: str
 ) -> None:
     shop.write(OVERRIDE, mine)
-    result = vendorws("override")
+    result = run("override")
     assert result.exit_code == 1
     assert f"{shop.root / OVERRIDE} is yours, and nothing can be added to it safely: " in result.stderr
     assert shop.override() == mine
     shop.write(".env", f"COMPOSE_FILE={BASE}:{OVERRIDE}:docker-compose.vendorws.yml\n")
-    vendorws.ok("override")
+    run.ok("override")
     assert shop.override() == mine
     services = configured(docker_compose, shop)
     assert set(expected(shop)) <= set(bound(services))
 
 
-def test_our_file_is_not_overwritten_once_it_was_edited(shop: Project, vendorws: Vendorws) -> None:
-    vendorws.ok("override")
+def test_our_file_is_not_overwritten_once_it_was_edited(shop: Project, run: Here) -> None:
+    run.ok("override")
     edited = shop.override().replace("services:\n", "services:\n  db:\n    image: postgres\n")
     shop.write(OVERRIDE, edited)
     for arguments in ((), ("--remove",), ("--check",)):
-        result = vendorws("override", *arguments)
+        result = run("override", *arguments)
         assert result.exit_code == 1
         assert "was written by vendorws and edited since; it is left as it is" in result.stderr
     assert shop.override() == edited
     shop.write(OVERRIDE, edited.split("\n", 1)[1])
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert "sees vendor/ already" in result.stderr
 
 
-def test_a_file_in_another_encoding_is_left(shop: Project, vendorws: Vendorws) -> None:
+def test_a_file_in_another_encoding_is_left(shop: Project, run: Here) -> None:
     content = "# käse\n".encode("latin-1")
     (shop.root / OVERRIDE).write_bytes(content)
-    result = vendorws("override")
+    result = run("override")
     assert (result.exit_code, "it is not UTF-8" in result.stderr) == (1, True)
     assert (shop.root / OVERRIDE).read_bytes() == content
 
@@ -253,49 +261,52 @@ def test_a_file_in_another_encoding_is_left(shop: Project, vendorws: Vendorws) -
 # ---- an override that nobody would read ---------------------------------------------------------------------------
 
 
-def test_the_name_that_compose_prefers_is_used(shop: Project, vendorws: Vendorws, docker_compose: Docker) -> None:
-    vendorws.ok("override")
+def test_the_name_that_compose_prefers_is_used(shop: Project, run: Here, docker_compose: Docker) -> None:
+    run.ok("override")
     shop.write("compose.override.yaml", "services:\n  app:\n    environment: {A: b}\n")
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert result.stdout.startswith("compose.override.yaml written")
     assert not (shop.root / OVERRIDE).exists()
     assert bound(configured(docker_compose, shop))[1:] == expected(shop)
 
 
-def test_compose_file_in_the_environment(shop: Project, vendorws: Vendorws, docker_compose: Docker) -> None:
-    listed = {"COMPOSE_FILE": BASE}
-    result = vendorws.ok("override", env=listed)
+def test_compose_file_in_the_environment(
+    shop: Project, run: Here, docker_compose: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPOSE_FILE", BASE)
+    result = run.ok("override")
     assert "COMPOSE_FILE in the environment leaves docker-compose.vendorws.yml out" in result.stderr
     [advice] = [line for line in result.stderr.splitlines() if "Write there: " in line]
     value = advice.rpartition("COMPOSE_FILE=")[2]
-    assert vendorws.ok("override", env={"COMPOSE_FILE": value}).stderr == ""
-    assert bound(configured(docker_compose, shop, COMPOSE_FILE=value))[1:] == expected(shop)
-
-
-def test_a_listed_file_stays_if_only_empty(shop: Project, vendorws: Vendorws, docker_compose: Docker) -> None:
-    shop.write(".env", f"COMPOSE_FILE={BASE}:{OVERRIDE}\n")
-    vendorws.ok("override")
+    monkeypatch.setenv("COMPOSE_FILE", value)
+    assert run.ok("override").stderr == ""
     assert bound(configured(docker_compose, shop))[1:] == expected(shop)
-    vendorws.ok("override", "--remove")
+
+
+def test_a_listed_file_stays_if_only_empty(shop: Project, run: Here, docker_compose: Docker) -> None:
+    shop.write(".env", f"COMPOSE_FILE={BASE}:{OVERRIDE}\n")
+    run.ok("override")
+    assert bound(configured(docker_compose, shop))[1:] == expected(shop)
+    run.ok("override", "--remove")
     assert len(bound(configured(docker_compose, shop))) == 1
 
 
-def test_a_dev_container_that_leaves_it_out(shop: Project, vendorws: Vendorws) -> None:
+def test_a_dev_container_that_leaves_it_out(shop: Project, run: Here) -> None:
     file = shop.write(".devcontainer/devcontainer.json", '{"dockerComposeFile": "../docker-compose.yml"}')
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert f'{file} lists: add "../docker-compose.override.yml" to its dockerComposeFile' in result.stderr
     shop.write(
         ".devcontainer/devcontainer.json",
         '{"dockerComposeFile": ["../docker-compose.yml", "../docker-compose.override.yml"]}',
     )
-    assert vendorws.ok("override").stderr == ""
+    assert run.ok("override").stderr == ""
 
 
-def test_a_project_that_has_compose_files_for_its_dev_container_only(shop: Project, vendorws: Vendorws) -> None:
+def test_a_project_that_has_compose_files_for_its_dev_container_only(shop: Project, run: Here) -> None:
     (shop.root / BASE).rename(shop.write(".devcontainer/dev.yml", ""))
     shop.write(".devcontainer/dev.yml", "services:\n  app:\n    build: ..\n")
     shop.write(".devcontainer/devcontainer.json", '{"dockerComposeFile": "dev.yml"}')
-    result = vendorws.ok("override")
+    result = run.ok("override")
     assert "app: ../vendor/acme-theme on /site/vendor/acme-theme" in result.stdout
     assert 'add "docker-compose.vendorws.yml" to its dockerComposeFile' in result.stderr
 
@@ -303,13 +314,11 @@ def test_a_project_that_has_compose_files_for_its_dev_container_only(shop: Proje
 @pytest.mark.parametrize(
     "name", ["profiles", "extends", "include", "anchors and merge keys", "tags in the override", "listed files"]
 )
-def test_services_from_everywhere_get_their_mounts(
-    name: str, shop: Project, vendorws: Vendorws, docker_compose: Docker
-) -> None:
+def test_services_from_everywhere_get_their_mounts(name: str, shop: Project, run: Here, docker_compose: Docker) -> None:
     (shop.root / BASE).unlink()
     for path, text in PROJECTS[name].items():
         shop.write(path, text)
-    result = vendorws.ok("override")
+    result = run.ok("override")
     if "leaves docker-compose.vendorws.yml out" in result.stderr:
         advice = result.stderr.rpartition("COMPOSE_FILE=")[2].strip()
         shop.write(".env", f"COMPOSE_FILE={advice}\nROOT=/listed\n")
@@ -319,19 +328,15 @@ def test_services_from_everywhere_get_their_mounts(
     assert wanted <= targets
 
 
-def test_a_target_that_differs_by_a_slash_is_still_replaced(
-    shop: Project, vendorws: Vendorws, docker_compose: Docker
-) -> None:
+def test_a_target_that_differs_by_a_slash_is_still_replaced(shop: Project, run: Here, docker_compose: Docker) -> None:
     volume = "{type: bind, source: ./old, target: /site/vendor/acme-theme/}"
     shop.write(BASE, f"services:\n  app:\n    build: .\n    volumes:\n      - {volume}\n")
-    assert "takes its place" in vendorws.ok("override").stderr
+    assert "takes its place" in run.ok("override").stderr
     assert bound(configured(docker_compose, shop)).count(expected(shop)[1]) == 1
     assert len(bound(configured(docker_compose, shop))) == 2
 
 
-def test_a_project_in_a_folder_below_the_compose_file(
-    shop: Project, vendorws: Vendorws, docker_compose: Docker
-) -> None:
+def test_a_project_in_a_folder_below_the_compose_file(shop: Project, run: Here, docker_compose: Docker) -> None:
     """Two projects share one Compose file: neither takes away what the other wrote."""
     (shop.root / BASE).unlink()
     other = Project(shop.repository / "blog", shop.repository)
@@ -340,9 +345,9 @@ def test_a_project_in_a_folder_below_the_compose_file(
     other.write("Dockerfile", PROJECTS["article"]["Dockerfile"])
     check_out(other, "acme-billing")
     (shop.repository / "compose.yaml").write_text("services:\n  app:\n    build: ./site\n  blog:\n    build: ./blog\n")
-    vendorws.ok("override")
-    vendorws.ok("override", cwd=other.root)
-    vendorws.ok("override")
+    run.ok("override")
+    Here(other.root).ok("override")
+    run.ok("override")
     top = Project(shop.repository, shop.repository)
     services = configured(docker_compose, top)
     assert bound(services) == expected(shop)
@@ -352,23 +357,23 @@ def test_a_project_in_a_folder_below_the_compose_file(
 # ---- watch --------------------------------------------------------------------------------------------------------
 
 
-def test_watch_instead_of_mounts(shop: Project, vendorws: Vendorws, docker_compose: Docker) -> None:
-    vendorws.ok("override")
-    vendorws.ok("override", "--mode", "watch")
+def test_watch_instead_of_mounts(shop: Project, run: Here, docker_compose: Docker) -> None:
+    run.ok("override")
+    run.ok("override", "--mode", "watch")
     app = configured(docker_compose, shop)["app"]
     assert bound({"app": app}) == bound({"app": app})[:1]
     assert [(rule["action"], rule["path"], rule["target"]) for rule in app["develop"]["watch"]] == [
         ("sync", source, target) for source, target in expected(shop)
     ]
-    assert vendorws.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
-    vendorws.ok("override", "--mode", "bind")
+    assert run.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
+    run.ok("override", "--mode", "bind")
     assert bound(configured(docker_compose, shop))[1:] == expected(shop)
 
 
-def test_watch_in_a_file_of_the_users(shop: Project, vendorws: Vendorws, docker_compose: Docker) -> None:
+def test_watch_in_a_file_of_the_users(shop: Project, run: Here, docker_compose: Docker) -> None:
     shop.write(OVERRIDE, MINE)
-    vendorws.ok("override", "--mode", "watch")
-    assert vendorws.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
+    run.ok("override", "--mode", "watch")
+    assert run.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
     assert len(configured(docker_compose, shop)["app"]["develop"]["watch"]) == 2
-    vendorws.ok("override", "--remove")
+    run.ok("override", "--remove")
     assert shop.override() == MINE
