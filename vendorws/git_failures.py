@@ -100,6 +100,12 @@ _SIGNS = (
         _ATTENTION,
     ),
     _sign(
+        r"exists; cannot create|cannot process '.*' and '.*' at the same time",
+        "a branch or tag here is in the way of another name",
+        "git cannot have `a` beside `a/b`: rename the one that is yours (`git branch -m OLD NEW`), or delete it.",
+        _ATTENTION,
+    ),
+    _sign(
         r"dubious ownership",
         "the checkout belongs to another user",
         "Run as its owner, give it back with `sudo chown -R $(id -u) vendor`, or add it to git's safe.directory.",

@@ -66,6 +66,7 @@ class Fetched:
 
     def tag(self, name: str) -> Target | None:
         ref = f"refs/tags/{name}"
+        ref = kept_at(ref) if self._refs.commit(kept_at(ref)) else ref  # it moved on the remote
         pointed = self._refs.commit(ref)
         if pointed is None:
             return None

@@ -1,17 +1,24 @@
-"""`vendorws.sync` called without the command line: for tests that look at the values behind the words.
+"""vendorws in the test's own process, for tests that run it often or look at the values behind the words.
 
-Everything below is real: the requirements are read from the project's files, git runs, folders change. Only the screen
-is missing; what would be shown there is in `Watcher`.
+Everything below is real: the requirements are read from the project's files, git runs, folders change. `Workspace.type`
+is the command line without the start of an interpreter; the other methods call `vendorws.sync` itself, without a
+screen: what would be shown there is in `Watcher`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from tests.support.command import Result as Ended
 from tests.support.project import Project
+from vendorws.cli import main
 from vendorws.gitcmd import Git
 from vendorws.model import Checkout, Outcome, Pin
 from vendorws.observation import observe
@@ -39,6 +46,9 @@ class Watcher:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def paused(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 @dataclass(slots=True)
@@ -70,6 +80,23 @@ class Workspace:
         options = self._options(Wish(), dry_run=False, jobs=4, timeout=60)
         settings = read_settings(self.project.root)
         return _by_name(status(settings, self._chosen(names), options, self.watcher, fetch=fetch))
+
+    def type(self, *args: str | Path, cwd: Path | None = None) -> Ended:
+        """The real command line, typed in the project's folder or in `cwd`."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd or self.project.root)
+            patch.setattr("sys.argv", ["vendorws", *map(str, args)])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue())
+
+    def ok(self, *args: str | Path, cwd: Path | None = None) -> Ended:
+        """As `type`, but anything other than exit code 0 fails the test with all that was printed."""
+        ended = self.type(*args, cwd=cwd)
+        assert ended.exit_code == 0, ended
+        return ended
 
     def only(self, *, wish: Wish = NO_WISH, dry_run: bool = False) -> Outcome:
         """What became of the only package."""
