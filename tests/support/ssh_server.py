@@ -221,7 +221,6 @@ class SshServer:
             await session.stdout.drain()
             sent += len(block)
 
-
     def _cuts(self, sent: int) -> bool:
         """Whether the answer of which so many bytes are ready is to be cut now."""
         if self.drop_after is None or sent <= self.drop_after or self.drops == 0:
