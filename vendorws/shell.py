@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 Variables = Mapping[str, str]
 
@@ -41,12 +42,15 @@ class Command:
         return expand(raw, self.variables)
 
 
-def expand(text: str, variables: Variables, *, escape: str = "\\") -> str:
-    """`text` with quotes removed and parameters filled in, as a shell and a Dockerfile both do. Raises Unresolved."""
+def expand(text: str, variables: Variables, *, escape: str = "\\", quoted: bool = False) -> str:
+    """`text` with quotes removed and parameters filled in, as a shell and a Dockerfile both do.
+
+    `quoted`: it stands in double quotes already. Raises Unresolved.
+    """
     if text == "~" or text.startswith("~/"):
         text = "$HOME" + text[1:]
     found: list[str] = []
-    position, quoted = 0, False
+    position = 0
     while position < len(text):
         char = text[position]
         if char == "'" and not quoted:
@@ -62,7 +66,8 @@ def expand(text: str, variables: Variables, *, escape: str = "\\") -> str:
             found.append(char + following if keep else following)
             position += 2
         elif char == "$":
-            value, position = _parameter(text, position, lambda inner: expand(inner, variables), variables)
+            inner = partial(expand, variables=variables, escape=escape, quoted=quoted)
+            value, position = _parameter(text, position, inner, variables)
             found.append(value)
         elif char == "`" and escape != "`":
             end = _closing(text, position + 1, "`")
@@ -301,6 +306,8 @@ def _statements(script: str) -> Iterator[tuple[list[str], str]]:
     words: list[str] = []
     before, redirected = "", False
     for token in _tokens(script, operators=";&|()<>\n", escape="\\"):
+        if token == " ":
+            continue
         if token[0] in "<>" or token in ("&>", "&>>"):
             if words and words[-1].isdigit():
                 words.pop()
@@ -316,7 +323,7 @@ def _statements(script: str) -> Iterator[tuple[list[str], str]]:
             words, before = [], ""
         elif redirected:
             redirected = False
-        elif not token.isspace():
+        else:
             words.append(token)
     if words:
         yield words, before
