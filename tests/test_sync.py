@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkouts import snapshot
-from tests.support.command import Vendorws
+from tests.support.command import COMMAND, Vendorws
 from tests.support.git import git, git_says_yes
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
+from tests.support.terminal import on_terminal
 from tests.support.workspace import Workspace, tree
+from vendorws.lock import workspace_lock
 from vendorws.model import Checkout, Clone, FastForward, Retarget, State, Switch, TargetKind
 from vendorws.plan import Wish
 
@@ -702,3 +711,422 @@ def test_to_look_at_a_partial_clone_asks_nobody(project: Project, workspace: Wor
     before = tree(checkout)
     assert f"{billing.head('later')} is not known here yet" in workspace.ok("status").stdout
     assert tree(checkout) == before
+
+
+# -- the run ---------------------------------------------------------------------------------------------------
+
+
+@in_any_path
+def test_a_dry_run_touches_nothing(
+    project: Project, remotes: Remotes, workspace: Workspace, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Every kind of step is planned, with the very objects that it takes, and not a byte changes anywhere."""
+    names = ("missing", "behind", "pin-changed", "rewritten", "commit", "own-branch", "shallow", "new-url", "diverged")
+    upstream = {name: remotes.create(f"acme/{name}") for name in names}
+    project.require(*(remote.line("main") for remote in upstream.values()))
+    git(project.root, "clone", "--quiet", "--depth=1", upstream["shallow"].url, project.checkout("shallow"))
+    workspace.sync(*(name for name in names if name not in ("missing", "shallow")))
+
+    upstream["behind"].commit({"CHANGES": "more\n"})
+    upstream["pin-changed"].tag("v2", at="develop")
+    upstream["rewritten"].rewrite()
+    git(project.checkout("own-branch"), "checkout", "--quiet", "-b", "mine")
+    upstream["own-branch"].commit()
+    upstream["shallow"].commit()
+    git(project.checkout("diverged"), "commit", "--quiet", "--allow-empty", "-m", "mine")
+    upstream["diverged"].commit()
+    pins = {name: remote.line("main") for name, remote in upstream.items()}
+    pins["pin-changed"] = upstream["pin-changed"].line("v2")
+    pins["commit"] = upstream["commit"].line(upstream["commit"].commit(branch="later"))
+    pins["new-url"] = upstream["behind"].line("main", egg="new-url")
+    project.require(*pins.values())
+    before = tree(tmp_path)
+
+    planned = workspace.type("sync", "--dry-run")
+    assert planned.stderr == "Waiting for you:\n  diverged  -> git -C vendor/diverged rebase origin/main\n"
+    assert planned.stdout == (
+        "missing      would clone ssh://git@github.com/acme/missing.git (missing)\n"
+        "behind       would fast-forward main (1 behind)\n"
+        "pin-changed  would switch to v2 (the pin is now tag v2)\n"
+        "rewritten    would follow main (main was rewritten on origin)\n"
+        f"commit       would switch to {upstream['commit'].head('later')}"
+        f" (the pin is now commit {upstream['commit'].head('later')[:10]})\n"
+        "own-branch   would bring main forward"
+        " (on mine, the pin is branch main, which is brought forward by 1 commit)\n"
+        "shallow      its history is shallow, sync deepens it\n"
+        "new-url      would set the remote to ssh://git@github.com/acme/behind.git"
+        " (the URL in requirements.txt changed to ssh://git@github.com/acme/behind.git)\n"
+        "diverged     diverged 1/1: rebase, or `git -C vendor/diverged merge origin/main`\n"
+        "1 to clone, 6 to update, 1 left as is, 1 waiting for you\n"
+    )
+    assert planned.exit_code == 1
+    assert tree(tmp_path) == before
+
+    workspace.type("status")
+    workspace.type("list")
+    assert tree(tmp_path) == before
+    workspace.type("sync", "--no-override")
+    assert {name for name in names if git(project.checkout(name), "rev-parse", "HEAD") != upstream[name].head()} == {
+        *("pin-changed", "commit", "own-branch", "new-url", "diverged")
+    }
+
+
+def test_a_dry_run_of_a_new_project_does_not_even_make_vendor(
+    project: Project, workspace: Workspace, billing: Remote, tmp_path: Path
+) -> None:
+    pin(project, billing)
+    before = tree(tmp_path)
+    assert "would clone" in workspace.ok("sync", "-n").stdout
+    assert tree(tmp_path) == before
+
+
+def test_a_dry_run_in_a_partial_clone(project: Project, workspace: Workspace, billing: Remote, tmp_path: Path) -> None:
+    checkout = pin(project, billing)
+    git(project.root, "clone", "--quiet", "--filter=blob:none", billing.url, checkout)
+    billing.commit({"README.md": "new\n"})
+    before = tree(tmp_path)
+    assert "would fast-forward main (1 behind)" in workspace.ok("sync", "-n").stdout
+    assert tree(tmp_path) == before
+
+
+def test_only_the_packages_that_are_named(project: Project, remotes: Remotes, workspace: Workspace) -> None:
+    one, two = remotes.create("acme/one"), remotes.create("acme/the_other")
+    project.require(one.line("main"), two.line("main"))
+    workspace.ok("sync", "The.Other")
+    assert not project.checkout("one").exists()
+    assert git(project.checkout("the-other"), "rev-parse", "HEAD") == two.head()
+    assert [line.split()[0] for line in workspace.ok("status", "one", "vendor/the-other").stdout.splitlines()] == [
+        "one",
+        "the-other",
+    ]
+
+
+@pytest.mark.parametrize("name", ["billling", ".", ""])
+def test_a_name_that_is_not_vendored(project: Project, workspace: Workspace, billing: Remote, name: str) -> None:
+    pin(project, billing)
+    result = workspace.type("sync", name)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("is not vendored here.\n  Vendored are: billing.\n")
+    assert not project.vendor.exists()
+
+
+@in_any_path
+def test_from_a_sub_folder_and_from_outside(
+    project: Project, workspace: Workspace, remotes: Remotes, tmp_path: Path
+) -> None:
+    billing = remotes.create("acme/billing")
+    checkout = pin(project, billing)
+    deep = project.root / "app/models"
+    deep.mkdir(parents=True)
+    workspace.ok("sync", cwd=deep)
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
+
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine")
+    billing.commit()
+    advice = workspace.type("sync", cwd=deep).stderr
+    assert "-> git -C ../../vendor/billing rebase origin/main\n" in advice
+    assert workspace.type("sync", cwd=checkout).stderr == advice, "the checkout belongs to the project around it"
+    outside = workspace.type("status", "--project", project.root, cwd=tmp_path)
+    inside = project.root.relative_to(tmp_path) / "vendor/billing"
+    assert f"-> git -C {shlex.quote(str(inside))} rebase origin/main" in outside.stdout
+
+
+def test_a_failure_stops_no_other_package_and_is_told_again_at_the_end(
+    project: Project, remotes: Remotes, workspace: Workspace
+) -> None:
+    good, bad = remotes.create("acme/good"), remotes.create("acme/bad")
+    waiting = remotes.create("acme/waiting")
+    project.require(good.line("main"), waiting.line("main"))
+    workspace.ok("sync")
+    (project.checkout("waiting") / "CHANGES").write_text("mine\n")
+    waiting.commit({"CHANGES": "theirs\n"})
+    good.commit()
+    shutil.rmtree(bad.bare)
+    project.require(bad.line("main"), waiting.line("main"), good.line("main"))
+
+    result = workspace.type("sync")
+    assert result.exit_code == 3, "a remote that cannot be reached says more than a package that waits"
+    assert result.stdout == (
+        "bad      the repository does not exist there, or you may not see it\n"
+        "waiting  1 behind, but CHANGES would be overwritten (1 unstaged)\n"
+        "good     fast-forwarded by 1 commit\n"
+        "1 updated, 1 waiting for you, 1 failed\n"
+    )
+    assert result.stderr == (
+        "bad: the repository does not exist there, or you may not see it\n"
+        f"  git: fatal: '{bad.bare}' does not appear to be a git repository\n"
+        "  git: fatal: Could not read from remote repository.\n"
+        "  git: Please make sure you have the correct access rights\n"
+        "  git: and the repository exists.\n"
+        "  Check the URL in requirements.txt, and that your account may read the repository.\n"
+        "Waiting for you:\n"
+        "  waiting  -> git -C vendor/waiting stash push --all -- CHANGES\n"
+        "note: No Compose file here, so there is nothing to mount.\n"
+    )
+    assert git(project.checkout("good"), "rev-parse", "HEAD") == good.head()
+
+
+def test_an_override_that_is_refused_hides_no_worse_failure(
+    project: Project, remotes: Remotes, workspace: Workspace
+) -> None:
+    billing = remotes.create("acme/billing")
+    project.require(billing.line("main"))
+    project.write("docker-compose.yml", "services: {app: [oops\n")
+    assert workspace.type("sync").exit_code == 2
+    shutil.rmtree(billing.bare)
+    assert workspace.type("sync").exit_code == 3
+
+
+def test_the_exit_codes(project: Project, workspace: Workspace, billing: Remote) -> None:
+    checkout = pin(project, billing)
+    assert workspace.type("sync").exit_code == 0
+    git(checkout, "checkout", "--quiet", "-b", "mine")
+    assert workspace.type("sync").exit_code == 0, "a branch of one's own is a choice"
+    assert workspace.type("status").exit_code == 0
+    assert workspace.type("status", "--exit-code").exit_code == 1
+    git(checkout, "checkout", "--quiet", "main")
+    assert workspace.type("status", "--exit-code").exit_code == 0
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine")
+    billing.commit()
+    assert workspace.type("sync").exit_code == 1
+    assert workspace.type("status").exit_code == 0
+    project.require("-e git+ssh://git@github.com/acme/billing.git")
+    assert workspace.type("sync").exit_code == 2
+    assert workspace.type("status").exit_code == 2
+
+
+def test_all_bad_lines_are_told_at_once_and_nothing_is_cloned(
+    project: Project, workspace: Workspace, billing: Remote
+) -> None:
+    project.require(billing.line("main"), "-e git+ssh://git@github.com/a/b.git", "-e git+ssh://git@github.com/c/d.git")
+    result = workspace.type("sync")
+    assert result.exit_code == 2
+    assert "requirements.txt:2: " in result.stderr and "requirements.txt:3: " in result.stderr
+    assert not project.vendor.exists()
+
+
+@pytest.mark.parametrize("kind", ["symlink", "file"])
+def test_a_vendor_that_is_no_folder(
+    project: Project, workspace: Workspace, billing: Remote, tmp_path: Path, kind: str
+) -> None:
+    pin(project, billing)
+    (tmp_path / "outside").mkdir()
+    if kind == "symlink":
+        project.vendor.symlink_to(tmp_path / "outside")
+    else:
+        project.vendor.write_text("mine\n")
+    for command in ("sync", "status"):
+        result = workspace.type(command)
+        assert result.exit_code == 2
+        assert f"{project.vendor} is a {'symbolic link' if kind == 'symlink' else 'file'}" in result.stderr
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_what_a_dead_run_left_is_swept_away(project: Project, workspace: Workspace, billing: Remote) -> None:
+    pin(project, billing)
+    left = project.vendor / ".billing.partial-20240501T120000Z-abcd"
+    (left / ".git").mkdir(parents=True)
+    mine = project.vendor / "billing.partial-mine"
+    mine.mkdir()
+    link = project.vendor / ".link.partial-x"
+    link.symlink_to(mine)
+    workspace.ok("sync")
+    assert not left.exists()
+    assert mine.is_dir() and link.is_symlink()
+
+
+# -- two at once -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_waits_for_the_first(project: Project, workspace: Workspace, billing: Remote) -> None:
+    checkout = pin(project, billing)
+    project.vendor.mkdir()
+    with workspace_lock(project.vendor, wait=False, on_wait=print):
+        command = [*COMMAND, "sync"]
+        second = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert second.stderr is not None
+        assert second.stderr.readline() == (
+            f"another vendorws is at work here (process {os.getpid()}); waiting for it\n"
+        )
+        assert not checkout.exists()
+        assert workspace.ok("status").stdout.startswith("billing  main  -  missing"), "status needs no lock"
+    out, _ = second.communicate(timeout=30)
+    assert second.returncode == 0 and "1 cloned" in out
+
+
+def test_no_wait_gives_up_at_once(project: Project, workspace: Workspace, billing: Remote) -> None:
+    checkout = pin(project, billing)
+    project.vendor.mkdir()
+    with workspace_lock(project.vendor, wait=False, on_wait=print):
+        result = workspace.type("sync", "--no-wait")
+    assert result.exit_code == 4
+    assert result.stderr == (
+        f"error: another vendorws is at work here (process {os.getpid()}).\n  Wait for it, or leave out --no-wait.\n"
+    )
+    assert not checkout.exists()
+    workspace.ok("sync", "--no-wait")
+
+
+# -- what is printed -------------------------------------------------------------------------------------------
+
+
+def test_quiet_says_only_what_needs_attention(project: Project, remotes: Remotes, workspace: Workspace) -> None:
+    one, two = remotes.create("acme/one"), remotes.create("acme/two")
+    project.require(one.line("main"), two.line("main"))
+    assert str(workspace.ok("sync", "-q")) == "exit 0\n--- stdout\n--- stderr\n"
+    assert str(workspace.ok("status", "-q")) == "exit 0\n--- stdout\n--- stderr\n"
+    git(project.checkout("two"), "commit", "--quiet", "--allow-empty", "-m", "mine")
+    two.commit()
+    result = workspace.type("sync", "-q")
+    assert result.stdout == "two  diverged 1/1: rebase, or `git -C vendor/two merge origin/main`\n"
+    assert result.stderr == "Waiting for you:\n  two  -> git -C vendor/two rebase origin/main\n"
+    assert [line.split()[0] for line in workspace.ok("status", "-q").stdout.splitlines()] == ["two"]
+
+
+def test_verbose_shows_each_git_command(project: Project, workspace: Workspace, billing: Remote) -> None:
+    pin(project, billing)
+    shown = workspace.ok("sync", "-v").stderr.splitlines()
+    assert any(line.startswith("+ vendor: git clone --no-checkout ") for line in shown)
+    assert any(": git checkout --quiet -B main --track refs/remotes/origin/main --" in line for line in shown)
+    again = workspace.ok("sync", "-v").stderr
+    assert "+ billing: git ls-remote --symref -- origin refs/heads/main" in again
+
+
+def test_json(project: Project, remotes: Remotes, workspace: Workspace) -> None:
+    billing, missing = remotes.create("acme/billing"), remotes.create("acme/missing")
+    project.require(billing.line("main"), missing.line())
+    shutil.rmtree(missing.bare)
+    document = workspace.type("sync", "--json").json
+    assert document.keys() == {"schema_version", "command", "repositories"}
+    assert (document["schema_version"], document["command"]) == (1, "sync")
+    done, failed = document["repositories"]
+    assert done == {
+        "name": "billing",
+        "path": "vendor/billing",
+        "url": billing.url,
+        "pin": {"ref": "main", "kind": "branch", "commit": billing.head()},
+        "head": billing.head(),
+        "branch": "main",
+        "ahead": 0,
+        "behind": 0,
+        "staged": 0,
+        "unstaged": 0,
+        "untracked": 0,
+        "conflicted": 0,
+        "stashes": 0,
+        "operation": None,
+        "state": "in-sync",
+        "reason": "in sync",
+        "command": None,
+        "done": ["cloned"],
+        "failure": None,
+    }
+    assert failed["pin"] == {"ref": None, "kind": None, "commit": None}
+    assert failed["state"] == "missing" and failed["head"] is None and failed["ahead"] is None
+    assert failed["failure"]["exit_code"] == 3 and failed["failure"]["git_says"]
+    assert workspace.ok("status", "--json").json["command"] == "status"
+
+
+def test_colour_is_for_terminals_and_for_those_who_ask(
+    project: Project, workspace: Workspace, billing: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin(project, billing)
+    workspace.ok("sync")
+    assert "\x1b[" not in workspace.ok("status").stdout
+    coloured = workspace.ok("status", "--color", "always").stdout
+    assert "\x1b[32m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == workspace.ok("status").stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = on_terminal([*COMMAND, "status"], cwd=project.root)
+    assert "\x1b[32m" not in screen.raw
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b[32m" in on_terminal([*COMMAND, "status"], cwd=project.root).raw
+    assert "\x1b[32m" not in on_terminal([*COMMAND, "status", "--color", "never"], cwd=project.root).raw
+
+
+def test_progress_on_a_terminal_leaves_only_the_report(project: Project, billing: Remote) -> None:
+    pin(project, billing)
+    screen = on_terminal([*COMMAND, "sync"], cwd=project.root)
+    assert screen.exit_code == 0
+    assert "billing  cloned, on main" in screen.text
+    assert "0 of 1 repositories" in screen.text
+    piped = on_terminal(["sh", "-c", f"{shlex.join(COMMAND)} sync 2>/dev/null | cat"], cwd=project.root)
+    assert piped.text == "billing  in sync\n1 in sync\n"
+
+
+def test_nothing_to_vendor(project: Project, workspace: Workspace) -> None:
+    project.require("django")
+    assert workspace.ok("sync").stdout == "nothing to sync\n"
+    result = workspace.ok("status")
+    assert result.stderr == "No package is vendored here; `vendorws list` says why for each line.\n"
+
+
+# -- interruptions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_what_was_done(
+    project: Project, remotes: Remotes, sandbox: Sandbox, tmp_path: Path, signalled: signal.Signals
+) -> None:
+    """One clone is done, one hangs in a hook of the developer's, one has not begun."""
+    done, hangs, later = (remotes.create(f"acme/{name}") for name in ("done", "hangs", "later"))
+    project.require(done.line("main"), hangs.line("main"), later.line("main"))
+    post_checkout(sandbox, f'case "$PWD" in *hangs*) touch "{tmp_path}/hanging"; sleep 60;; esac')
+    run = subprocess.Popen(
+        [*COMMAND, "sync", "-j1"], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "hanging")
+    interrupted = time.monotonic()
+    run.send_signal(signalled)
+    out, err = run.communicate(timeout=20)
+    assert time.monotonic() - interrupted < 4
+    assert run.returncode == 130
+    assert out == (
+        "done   cloned, on main\nhangs  interrupted\nlater  not done, the run was interrupted\n1 cloned, 2 not done\n"
+    )
+    assert "Traceback" not in err
+    assert sorted(entry.name for entry in project.vendor.iterdir()) == [".gitignore", ".vendorws.lock", "done"]
+
+
+def test_ctrl_c_while_waiting_for_the_lock(project: Project, billing: Remote) -> None:
+    pin(project, billing)
+    project.vendor.mkdir()
+    with workspace_lock(project.vendor, wait=False, on_wait=print):
+        run = subprocess.Popen([*COMMAND, "sync"], cwd=project.root, stderr=subprocess.PIPE, text=True)
+        assert run.stderr is not None
+        run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert "Traceback" not in err
+
+
+def wait_for(path: Path) -> None:
+    give_up = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < give_up, f"{path} never came"
+        time.sleep(0.05)
+
+
+def test_a_timeout_is_for_one_repository(
+    project: Project, remotes: Remotes, workspace: Workspace, sandbox: Sandbox
+) -> None:
+    fast, slow = remotes.create("acme/fast"), remotes.create("acme/slow")
+    post_checkout(sandbox, 'case "$PWD" in *slow*) sleep 60;; esac')
+    project.require(fast.line("main"), slow.line("main"))
+    outcomes = workspace.sync(timeout=2)
+    assert outcomes["fast"].failure is None
+    failure = outcomes["slow"].failure
+    assert failure is not None and failure.exit_code == 3
+    assert failure.message.endswith("did not finish within 2 seconds")
+    assert failure.hint == "Check the connection, or allow more with --timeout SECONDS."
+    assert not project.checkout("slow").exists() and not list(project.vendor.glob(".slow*"))
+
+
+def post_checkout(sandbox: Sandbox, script: str) -> None:
+    """A hook of the developer's that runs after each checkout, in the checkout."""
+    hook = sandbox.root / "hooks/post-checkout"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+    sandbox.add_git_config(f'[core]\n\thooksPath = "{hook.parent}"\n')

@@ -202,8 +202,9 @@ def _run(
             _watch(crew, futures.values(), display)
         except KeyboardInterrupt:
             with _deaf_to_interrupts():
+                executor.shutdown(wait=False, cancel_futures=True)
                 crew.processes.stop()
-                executor.shutdown(cancel_futures=True)
+                executor.shutdown()
     outcomes = tuple(_outcome(pin, futures.get(pin)) for pin in pins)
     return Result(outcomes, interrupted=crew.processes.stopped)
 
