@@ -6,10 +6,11 @@ events of the archive -> Seen (image_scan) -> Report
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeAlias
 
+from vendorws.build_stages import CacheRecord, Leftovers
 from vendorws.credentials import in_text, in_variable
 from vendorws.image_archive import ArchiveProblem, Event, Whiteout
 from vendorws.image_config import Variable, Where, Words, document_words, shown_instruction, variables, words
@@ -84,6 +85,35 @@ def audit(events: Iterable[Event], shown: str) -> Report:
         not_opened=seen.packed,
         not_looked_at=tuple(_not_looked_at(seen, contents)),
     )
+
+
+def with_leftovers(report: Report, left: Leftovers) -> Report:
+    """`report`, its images called what people call them, with what the records of the build cache give away."""
+    findings = (replace(finding, image=_called(finding.image, left.images)) for finding in report.findings)
+    return replace(
+        report,
+        images=tuple(replace(image, name=_called(image.name, left.images)) for image in report.images),
+        findings=(*findings, *_in_records(left.records)),
+        not_looked_at=(*report.not_looked_at, *left.not_looked_at),
+    )
+
+
+def _called(name: str, names: Mapping[str, str]) -> str:
+    for image, label in names.items():
+        name = name.replace(image, label)
+    return name
+
+
+BUILD_CACHE = "the build cache"
+
+
+def _in_records(records: Iterable[CacheRecord]) -> Iterator[WordFinding]:
+    for record in records:
+        text = Words("build cache", record.id, record.description, None)
+        found = tuple(_secrets_in(text))
+        shown = shown_instruction(record.description, [secret for _, secret in found])
+        for kind in dict.fromkeys(kind for kind, _ in found):
+            yield WordFinding(BUILD_CACHE, kind, text.where, record.id, shown)
 
 
 def _refuse_missing(seen: Seen, contents: Contents, shown: str) -> None:
@@ -208,9 +238,9 @@ def _secrets_in(item: Variable | Words) -> Iterator[tuple[str, str]]:
     for key in keys:
         if publisher(key, "") is None:
             yield key.kind, key.fingerprint
-    if not keys:
-        found = in_variable(item.name, text) if isinstance(item, Variable) else in_text(text)
-        yield from ((credential.kind, credential.secret) for credential in found)
+    by_name = isinstance(item, Variable) and not keys
+    for found in in_variable(item.name or "", text) if by_name else in_text(text):
+        yield found.kind, found.secret
 
 
 def _in_documents(documents: Mapping[str, bytes], configs: set[str], told: set[str]) -> Iterator[WordFinding]:

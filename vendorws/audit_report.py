@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from vendorws.audit import Finding, LayerFinding, Report, WordFinding
+from vendorws.audit import BUILD_CACHE, Finding, LayerFinding, Report, WordFinding
 from vendorws.errors import ExitCode
 from vendorws.image_config import printable
 
@@ -26,10 +26,11 @@ def lines(report: Report) -> Iterator[tuple[str, str]]:
         for finding in found:
             yield from _finding_lines(finding, len(image.layers))
     names = {image.name for image in report.images}
-    for finding in report.findings:
-        if finding.image not in names:
-            yield finding.image, "bold red"
-            yield from _finding_lines(finding, 0)
+    others = [finding for finding in report.findings if finding.image not in names]
+    for finding, before in zip(others, [None, *others], strict=False):
+        if before is None or before.image != finding.image:
+            yield printable(finding.image), "bold red"
+        yield from _finding_lines(finding, 0)
     if report.findings:
         yield _ADVICE, ""
 
@@ -85,7 +86,8 @@ def _finding_lines(finding: Finding, layers: int) -> Iterator[tuple[str, str]]:
 
 def _place(finding: Finding, layers: int) -> str:
     if isinstance(finding, WordFinding):
-        return f"{finding.where} {printable(finding.name)}" if finding.name else finding.where
+        place = "record" if finding.image == BUILD_CACHE else finding.where
+        return f"{place} {printable(finding.name)}" if finding.name else place
     number = f"layer {finding.layer} of {layers}" if finding.layer else "layer"
     return f"{number}  {short(finding.digest)}  {printable(finding.path)}"
 

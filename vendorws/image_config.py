@@ -12,7 +12,7 @@ from vendorws.image_manifest import Image
 from vendorws.private_keys import hide_keys
 from vendorws.redaction import redact
 
-Where = Literal["environment", "build argument", "history", "configuration", "document"]
+Where = Literal["environment", "build argument", "history", "configuration", "document", "build cache"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,12 @@ def shown_instruction(created_by: str, secrets: Sequence[str]) -> str:
     text = _VALUES.sub(r"\g<name>=…", redact(text))
     line = " ".join(text.strip().partition("\n")[0].split())
     return printable(line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…")
+
+
+def command_of(created_by: str) -> str:
+    """The shell command of a RUN step, its blanks made one; empty for any other step."""
+    step = _without_arguments(_bare(created_by))
+    return " ".join(step.split()[1:]) if step.startswith("RUN ") else ""
 
 
 def printable(text: str) -> str:

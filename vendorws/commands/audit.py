@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ import typer
 from vendorws.commands import options as shared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from vendorws.audit import Report
@@ -23,6 +26,10 @@ def audit(
     image: Annotated[
         str, typer.Argument(metavar="IMAGE", help="An image of the engine, an archive, an OCI layout, or - for a pipe.")
     ],
+    builder: Annotated[
+        bool, typer.Option("--builder", help="Look at this project's earlier build stages and its build cache too.")
+    ] = False,
+    project: shared.Project = None,
     as_json: shared.Json = False,
     color: shared.ColorChoice = shared.Color.AUTO,
 ) -> None:
@@ -36,11 +43,12 @@ def audit(
       vendorws audit app:latest                      an image of the engine
       vendorws audit app.tar                         what docker save wrote, or an OCI archive
       podman save app | vendorws audit -             from wherever it is
+      vendorws audit app:latest --builder            the stages that it was copied from, too
     """
     from vendorws import audit_report, terminal
 
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
-    report = _looked_through(image, err)
+    report = _with_builders(image, project, err) if builder else _looked_through([image], err)
     if as_json:
         sys.stdout.write(json.dumps(audit_report.document(report), indent=2) + "\n")
     else:
@@ -48,12 +56,28 @@ def audit(
     raise typer.Exit(int(audit_report.exit_code(report)))
 
 
-def _looked_through(image: str, err: Console) -> Report:
+def _with_builders(image: str, project: Path | None, err: Console) -> Report:
+    from vendorws.audit import with_leftovers
+    from vendorws.builders import leftovers
+    from vendorws.errors import UsageError
+    from vendorws.image_source import is_in_engine, size_of
+    from vendorws.settings import read_settings
+
+    if not is_in_engine(image):
+        raise UsageError(
+            f"--builder looks at images of the engine, and {image} is none.", "Name the image that was built."
+        )
+    size_of([image])
+    with leftovers(read_settings(Path.cwd(), project=project).root, err.print) as left:
+        return with_leftovers(_looked_through([image, *left.images], err), left)
+
+
+def _looked_through(images: Sequence[str], err: Console) -> Report:
     from vendorws.audit import audit as look_through
     from vendorws.image_source import opened, size_of
 
-    with _progress(err, image, size_of([image])) as advance, opened([image], advance) as events:
-        return look_through(events, image)
+    with _progress(err, images[0], size_of(images)) as advance, opened(images, advance) as events:
+        return look_through(events, images[0])
 
 
 @contextmanager
