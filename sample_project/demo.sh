@@ -40,7 +40,7 @@ count=${GIT_CONFIG_COUNT:-0}
 export GIT_CONFIG_COUNT=$((count + 1))
 export "GIT_CONFIG_KEY_$count=url.file://$folder/remotes/acme/.insteadOf"
 export "GIT_CONFIG_VALUE_$count=ssh://git@github.com/acme/"
-export GIT_AUTHOR_NAME='Uma Upstream' GIT_AUTHOR_EMAIL=uma@acme.example
+export GIT_AUTHOR_NAME='A colleague' GIT_AUTHOR_EMAIL=colleague@acme.example
 export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
 export GIT_PAGER=cat # nobody wants to leave a pager five times
 
@@ -62,10 +62,10 @@ show vendorws sync
 show vendorws status
 show cat docker-compose.override.yml
 
-chapter '3. The next morning: Uma has pushed to acme/billing'
+chapter '3. The next morning: a colleague has pushed to acme/billing'
 (
-    git clone --quiet ssh://git@github.com/acme/billing.git "$folder/uma"
-    cd "$folder/uma"
+    git clone --quiet ssh://git@github.com/acme/billing.git "$folder/colleague"
+    cd "$folder/colleague"
     sed 's/EUR/USD/' acme_billing/__init__.py >edited
     mv edited acme_billing/__init__.py
     git commit --quiet --all -m 'Sell in dollars'

@@ -11,7 +11,7 @@ target=$1
 
 # Nobody's own git configuration has a say in what these histories look like.
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-export GIT_AUTHOR_NAME='Uma Upstream' GIT_AUTHOR_EMAIL=uma@acme.example
+export GIT_AUTHOR_NAME='A colleague' GIT_AUTHOR_EMAIL=colleague@acme.example
 export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
 export GIT_AUTHOR_DATE='2024-05-01T09:00:00Z' GIT_COMMITTER_DATE='2024-05-01T09:00:00Z'
 

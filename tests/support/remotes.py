@@ -156,7 +156,7 @@ def _commit(
 ) -> bytes:
     """A commit in the language of git fast-import; `parent` is an id, a mark or empty."""
     lines = [
-        f"commit {ref}\nmark :{mark}\ncommitter Uma Upstream <uma@acme.example> {moment} +0000\n".encode(),
+        f"commit {ref}\nmark :{mark}\ncommitter Upstream <upstream@acme.example> {moment} +0000\n".encode(),
         _data(message.encode()),
         f"from {parent}\n".encode() if parent else b"",
     ]
