@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 # The userinfo of a URL reaches to the LAST `@` before the path, because a password may hold an `@`.
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<userinfo>[^/\s'\"<>]+)@")
+# The length of a scheme is bounded, or a long line of letters would take quadratic time.
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<userinfo>[^/\s]+)@")
 
 
 def redact(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vendorws.errors import ExitCode
+from vendorws.errors import ExitCode, visible
 from vendorws.model import (
     BringForward,
     Changes,
@@ -54,9 +54,9 @@ def status_row(outcome: Outcome) -> Row:
     checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
     return Row(
         name=outcome.pin.name,
-        pin=outcome.pin.ref or "(default)",
-        at=_at(checkout),
-        standing=_standing(outcome),
+        pin=visible(outcome.pin.ref or "(default)"),
+        at=visible(_at(checkout)),
+        standing=visible(_standing(outcome)),
         changes=_changes(checkout),
         command=next_command(outcome) or "",
         style=_style(outcome),
@@ -119,7 +119,7 @@ def done_text(outcome: Outcome) -> str:
     """What was done to one repository and where it stands now, in a few words."""
     if outcome.failure is not None:
         before = f"{', '.join(map(_past, outcome.done))}; then " if outcome.done else ""
-        return f"{before}{outcome.failure.message}"
+        return visible(f"{before}{outcome.failure.message}")
     done = ", ".join(_past(step) for step in outcome.done)
     if any(isinstance(step, Clone) for step in outcome.done):
         done += f", {_where(outcome)}"
@@ -127,7 +127,7 @@ def done_text(outcome: Outcome) -> str:
     standing = "" if verdict is None or (done and verdict.state is State.IN_SYNC) else verdict.reason
     changes = _changes(outcome.finding if isinstance(outcome.finding, Checkout) else None)
     text = "; ".join(part for part in (done, standing) if part) or "nothing to do"
-    return f"{text} ({changes})" if changes else text
+    return visible(f"{text} ({changes})" if changes else text)
 
 
 def _where(outcome: Outcome) -> str:
@@ -141,11 +141,11 @@ def _where(outcome: Outcome) -> str:
 def planned_text(outcome: Outcome) -> str:
     """What `sync` would do to one repository, from the very step it would take."""
     if outcome.failure is not None:
-        return outcome.failure.message
+        return visible(outcome.failure.message)
     verdict = outcome.verdict
     if verdict is None or isinstance(verdict, Keep | Refuse):
         return done_text(outcome)
-    return f"would {_future(verdict, outcome)} ({verdict.reason})"
+    return visible(f"would {_future(verdict, outcome)} ({verdict.reason})")
 
 
 def _past(step: Move) -> str:
@@ -191,7 +191,7 @@ def failure_lines(outcome: Outcome) -> list[str]:
         return []
     says = [f"  git: {line}" for line in failure.git_says.splitlines()]
     hint = [f"  {failure.hint}"] if failure.hint else []
-    return [f"{outcome.pin.name}: {failure.message}", *says, *hint]
+    return [visible(line) for line in (f"{outcome.pin.name}: {failure.message}", *says, *hint)]
 
 
 def waiting_lines(outcomes: Sequence[Outcome]) -> list[str]:
