@@ -472,7 +472,7 @@ detached at bbbbbbbbbb, the pin is branch main
         """\
 Refuse (detached)
 detached, with 1 commit on no branch
--> git -C vendor/billing switch -c my-work""",
+-> git -C vendor/billing switch -c my-work-aaaaaaa""",
     ),
     "detached, and dirty": (
         detached(changes=Changes(unstaged=1)),

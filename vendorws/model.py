@@ -133,26 +133,34 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many paths differ from the last commit, by where the difference is."""
+    """How many paths differ from the last commit, by where the difference is.
+
+    `inside` counts those of `unstaged` that are submodules: what is in them, a move leaves as it is.
+    """
 
     staged: int = 0
     unstaged: int = 0
     untracked: int = 0
     conflicted: int = 0
+    inside: int = 0
 
     @property
     def tracked(self) -> int:
         """Changes that a move to another commit would have to carry along."""
-        return self.staged + self.unstaged + self.conflicted
+        return self.staged + self.unstaged + self.conflicted - self.inside
 
 
 @dataclass(frozen=True, slots=True)
 class LocalBranch:
-    """The local branch of the pinned branch's name while something else is checked out."""
+    """The local branch of the pinned branch's name while something else is checked out.
+
+    `worktree` is the folder of another worktree that has it checked out.
+    """
 
     commit: str
     ahead: int
     behind: int
+    worktree: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +173,15 @@ class Submodule:
 
 @dataclass(frozen=True, slots=True)
 class Submodules:
-    """The submodules that need something: `missing` are not cloned yet, `behind` can move, `stuck` hold own work."""
+    """The submodules that need something: `missing` are not cloned yet, `behind` can move, `stuck` hold own work.
+
+    `replaced` are cloned ones in whose place the target has something else.
+    """
 
     missing: tuple[str, ...] = ()
     behind: tuple[Submodule, ...] = ()
     stuck: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +225,10 @@ class Checkout:
     it, `last_known` being its last commit. `ahead` and `behind` count commits of HEAD against the target. `own`
     counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
     they grew from; `unpublished` counts those that no remote branch or tag has. `in_the_way` are paths that a move
-    to the target would overwrite. `local` is the pinned branch while another is checked out, `local_tag` what the
-    pinned tag holds here. `placed` is what vendorws last put there, `ssh_command` the checkout's `core.sshCommand`.
+    to the target would overwrite, `hidden` those of them that git was told not to look at (assume-unchanged,
+    skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot stash. `local` is the pinned
+    branch while another is checked out, `local_tag` what the pinned tag holds here. `placed` is what vendorws last
+    put there, `ssh_command` the checkout's `core.sshCommand`.
     """
 
     remote: str | None
@@ -239,6 +253,8 @@ class Checkout:
     submodules: Submodules
     placed: Placed | None
     ssh_command: str | None
+    hidden: tuple[str, ...] = ()
+    announced: tuple[str, ...] = ()
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout

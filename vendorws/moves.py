@@ -269,7 +269,11 @@ def apply(work: Work, step: Move, checkout: Checkout | None) -> None:
             assert_never(step)
 
 
-_MERGE = ("merge", "--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-stat", "--quiet")
+# Whatever `branch.*.mergeOptions` says: a fast-forward of the branch, and nothing that is staged instead.
+_MERGE = (
+    *("merge", "--ff-only", "--no-squash", "--commit", "--no-overwrite-ignore", "--no-autostash"),
+    *("--no-stat", "--quiet"),
+)
 
 
 def adopt(work: Work, checkout: Checkout) -> None:

@@ -8,8 +8,7 @@ repository of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vendorws.git_failures import GitFailed
@@ -31,6 +30,7 @@ from vendorws.model import (
     TargetKind,
     Tips,
 )
+from vendorws.obstacles import Obstacles, find_obstacles
 from vendorws.repository import (
     Config,
     GitDirectory,
@@ -44,6 +44,7 @@ from vendorws.repository import (
     read_config,
     submodule_paths,
     worktree_of,
+    worktree_on,
 )
 from vendorws.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.urls import same_repository
@@ -168,13 +169,15 @@ class _Status:
     against_upstream: tuple[int, int] | None
     changes: Changes
     paths: tuple[str, ...]
+    announced: tuple[str, ...]
     submodules: tuple[tuple[str, str, str], ...]  # (path, recorded commit, the four letters of git-status(1))
 
 
 def _parse_status(text: str) -> _Status:
     headers: dict[str, str] = {}
-    staged = unstaged = untracked = conflicted = 0
+    staged = unstaged = untracked = conflicted = inside = 0
     paths: list[str] = []
+    announced: list[str] = []
     submodules: list[tuple[str, str, str]] = []
     for entry in text.split("\0"):
         kind, _, rest = entry.partition(" ")
@@ -185,9 +188,13 @@ def _parse_status(text: str) -> _Status:
             letters, submodule, _mh, _mi, _mw, _head, index, path = rest.split(" ", 7)
             staged += letters[0] != "."
             unstaged += letters[1] != "."
-            paths.append(path)
             if submodule.startswith("S"):
                 submodules.append((path, index, submodule))
+                inside += letters[1] != "."
+            if letters == ".A":
+                announced.append(path)
+            if letters[0] != "." or not submodule.startswith("S"):  # what lies in a submodule, its move leaves alone
+                paths.append(path)
         elif kind == "u":
             conflicted += 1
             paths.append(rest.split(" ", 9)[9])
@@ -201,15 +208,11 @@ def _parse_status(text: str) -> _Status:
         branch=None if branch == "(detached)" else branch,
         upstream=headers.get("branch.upstream"),
         against_upstream=(int(ahead_behind[0]), -int(ahead_behind[1])) if ahead_behind else None,
-        changes=Changes(staged, unstaged, untracked, conflicted),
+        changes=Changes(staged, unstaged, untracked, conflicted, inside),
         paths=tuple(paths),
+        announced=tuple(announced),
         submodules=tuple(submodules),
     )
-
-
-def _is_file(path: Path) -> bool:
-    """Whether there is something that is no folder, a link to one included."""
-    return path.is_symlink() or (path.exists() and not path.is_dir())
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,8 @@ class _Look:
         ahead, behind = self.distance(target, remote) if away else (0, 0)
         published = self.published(target, remote)
         own = self.count(status.head, *published) if on_pinned and ahead else 0
+        movable = target is not None and away and ours and not (ahead and own)
+        obstacles = self.obstacles(target) if target is not None and movable else Obstacles()
         return Checkout(
             remote=remote,
             url=self.config.remotes.get("origin"),
@@ -248,7 +253,7 @@ class _Look:
             fork=self.fork(status.head, published) if 0 < own < ahead else None,
             unpublished=self.unpublished() if away and ours and not on_pinned else 0,
             changes=status.changes,
-            in_the_way=tuple(sorted(set(self.in_the_way(target)))) if away and ours and not (ahead and own) else (),
+            in_the_way=obstacles.paths,
             operation=operation_in_progress(self.directory),
             stashes=count_stashes(self.directory),
             shallow=is_shallow(self.directory),
@@ -256,9 +261,11 @@ class _Look:
             local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
             if target and target.kind is TargetKind.TAG
             else None,
-            submodules=self.submodules(),
+            submodules=replace(self.submodules(), replaced=obstacles.submodules),
             placed=placed,
             ssh_command=self.config.ssh_command,
+            hidden=obstacles.hidden,
+            announced=status.announced,
         )
 
     def remote(self) -> str | None:
@@ -328,29 +335,14 @@ class _Look:
         if target is None or target.kind is not TargetKind.BRANCH:
             return None
         commit = self.refs.commit(f"refs/heads/{target.name}")
-        if commit is None or commit == target.commit:
-            return None if commit is None else LocalBranch(commit, 0, 0)
-        return LocalBranch(commit, *self.left_right(commit, target.commit))
+        if commit is None:
+            return None
+        ahead, behind = (0, 0) if commit == target.commit else self.left_right(commit, target.commit)
+        worktree = worktree_on(self.directory, target.name)
+        return LocalBranch(commit, ahead, behind, None if worktree is None else str(worktree))
 
-    def in_the_way(self, target: Target | None) -> Iterator[str]:
-        """Paths with local content that a move to the target would overwrite, ignored files among them."""
-        ends = (str(self.status.head), target.commit if target else "HEAD")
-        changed = self.git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", *ends, "--")
-        fields = changed.text.split("\0")
-        letters = dict(zip(fields[1::2], fields[::2], strict=False))
-        leaving = {path for path, letter in letters.items() if letter == "D"}
-        for path, letter in letters.items():
-            if path in self.status.paths:
-                yield path
-            elif letter == "A":
-                yield from self.blockers(path, leaving)
-
-    def blockers(self, path: str, leaving: set[str]) -> Iterator[str]:
-        """What lies where a new file would go, and is no tracked file that the same move takes away."""
-        place = self.path / path
-        above = (folder for folder in place.parents if self.path in folder.parents)
-        below = place.rglob("*") if place.is_dir() and not place.is_symlink() else ()
-        yield from {str(file.relative_to(self.path)) for file in (place, *above, *below) if _is_file(file)} - leaving
+    def obstacles(self, target: Target) -> Obstacles:
+        return find_obstacles(self.git, self.path, str(self.status.head), target.commit, self.status.paths)
 
     def submodules(self) -> Submodules:
         listed = submodule_paths(self.path)
@@ -358,7 +350,7 @@ class _Look:
             return Submodules()
         missing = tuple(path for path in listed if self.is_recorded(path) and not (self.path / path / ".git").exists())
         moved = [(path, commit, letters) for path, commit, letters in self.status.submodules if letters[1] == "C"]
-        stuck = tuple(path for path, _, letters in moved if letters[2] == "M" or self.has_own_work(path))
+        stuck = tuple(path for path, recorded, letters in moved if letters[2] == "M" or self.is_stuck(path, recorded))
         behind = tuple(Submodule(path, commit) for path, commit, _ in moved if path not in stuck)
         return Submodules(missing, behind, stuck)
 
@@ -367,10 +359,13 @@ class _Look:
         place = self.path / path
         return place.is_dir() and not place.is_symlink() and not any(place.iterdir())
 
-    def has_own_work(self, path: str) -> bool:
-        """Whether a submodule has an operation in progress, or commits that no remote of it has."""
+    def is_stuck(self, path: str, recorded: str) -> bool:
+        """Whether a submodule has an operation in progress, commits that no remote of it has, or files in the way."""
         place = self.path / path
         directory = find_git_directory(place)
         if isinstance(directory, str) or operation_in_progress(directory) is not None:
             return True
-        return int(self.git.inside(place).call("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", "--")) > 0
+        git = self.git.inside(place)
+        if int(git.call("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", "--")) > 0:
+            return True
+        return bool(find_obstacles(git, place, "HEAD", recorded, ()).paths)

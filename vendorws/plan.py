@@ -100,7 +100,13 @@ def _sync(pin: Pin, *options: str) -> str:
 
 
 def _git(at: str, *arguments: str) -> str:
-    return shlex.join(["git", "-C", at, *arguments])
+    literally = ["--literal-pathspecs"] if any(set("*?[\\:") & set(path) for path in _paths(arguments)) else []
+    return shlex.join(["git", *literally, "-C", at, *arguments])
+
+
+def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The arguments in which git would read `*` and `:` as a pattern."""
+    return arguments[arguments.index("--") + 1 :] if "--" in arguments else ()
 
 
 def _move_aside(at: str) -> str:
@@ -235,8 +241,8 @@ class _Case:
         checkout = self.checkout
         if checkout.changes.conflicted:
             return self._blocked("with conflicts to resolve first")
-        if checkout.in_the_way:
-            return self._blocked(f"but {_some(checkout.in_the_way)} would be overwritten")
+        if blocking := (*checkout.in_the_way, *checkout.submodules.replaced):
+            return self._blocked(f"but {_some(blocking)} would be overwritten")
         return FastForward(
             state=State.BEHIND,
             reason=f"{checkout.behind} behind",
@@ -252,7 +258,7 @@ class _Case:
 
     def _rewritten(self, target: Target) -> Step:
         checkout = self.checkout
-        if checkout.changes.tracked or checkout.in_the_way:
+        if _has_changes(checkout):
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{target.name} was rewritten on {checkout.remote}, and there are local changes",
@@ -305,7 +311,7 @@ class _Case:
             return Refuse(
                 state=State.DETACHED,
                 reason=f"detached, with {commits(checkout.unpublished)} on no branch",
-                command=_git(self.at, "switch", "-c", "my-work"),
+                command=_git(self.at, "switch", "-c", f"my-work-{head[:7]}"),
             )
         placed = checkout.placed
         tag_stayed = placed is not None and placed.ref == self.pin.ref and placed.commit == head
@@ -319,7 +325,11 @@ class _Case:
 
     def _go(self, state: State, reason: str, target: Target) -> Step:
         """To the target, unless there are changes that would have to come along."""
-        if self.checkout.changes.tracked or self.checkout.in_the_way:
+        local = self.checkout.local
+        if local is not None and local.worktree is not None:
+            held = f"{reason}, but {target.name} is checked out in {local.worktree}"
+            return Refuse(state=state, reason=held, command=_git(self.at, "worktree", "list"))
+        if _has_changes(self.checkout):
             return Refuse(
                 state=state, reason=f"{reason}, but there are local changes", command=_clear(self.at, self.checkout)
             )
@@ -331,7 +341,7 @@ class _Case:
         if self.wish.switch:
             return self._go(State.OTHER_BRANCH, reason, target)
         local = checkout.local
-        if local is not None and local.behind and not local.ahead:
+        if local is not None and local.behind and not local.ahead and local.worktree is None:
             return BringForward(
                 state=State.OTHER_BRANCH,
                 reason=f"{reason}, which is brought forward by {commits(local.behind)}",
@@ -348,10 +358,20 @@ def _name(target: Target) -> str:
     return f"{target.kind.value} {target.name}"
 
 
+def _has_changes(checkout: Checkout) -> bool:
+    return bool(checkout.changes.tracked or checkout.in_the_way or checkout.submodules.replaced)
+
+
 def _clear(at: str, checkout: Checkout) -> str:
     """Put what is in the way into the stash; naming the paths takes ignored files along too. Conflicts come first."""
     if checkout.changes.conflicted:
         return _git(at, "status")
-    if checkout.in_the_way:
-        return _git(at, "stash", "push", "--all", "--", *checkout.in_the_way)
-    return _git(at, "stash", "push")
+    if checkout.submodules.replaced:
+        return _move_aside(f"{at}/{checkout.submodules.replaced[0]}")
+    look = [_git(at, "update-index", flag, "--", *checkout.hidden) for flag in _HIDING if checkout.hidden]
+    add = [_git(at, "add", "--", *checkout.announced)] if checkout.announced else []
+    paths = ("--all", "--", *checkout.in_the_way) if checkout.in_the_way else ()
+    return " && ".join([*look, *add, _git(at, "stash", "push", *paths)])
+
+
+_HIDING = ("--no-assume-unchanged", "--no-skip-worktree")

@@ -53,6 +53,17 @@ def worktree_of(directory: GitDirectory) -> Path:
     return (directory.private / (directory.private / "gitdir").read_text("utf-8", "replace").strip()).parent
 
 
+def worktree_on(directory: GitDirectory, branch: str) -> Path | None:
+    """Another worktree of the same repository that has `branch` checked out; git moves no such branch."""
+    for private in sorted((directory.common / "worktrees").glob("*")):
+        if not private.samefile(directory.private) and _lines(private / "HEAD") == [f"ref: refs/heads/{branch}"]:
+            return worktree_of(GitDirectory(private, directory.common))
+    main = directory.common
+    if main != directory.private and _lines(main / "HEAD") == [f"ref: refs/heads/{branch}"] and main.name == ".git":
+        return main.resolve().parent
+    return None
+
+
 OPERATIONS = (
     ("MERGE_HEAD", "merge"),
     ("rebase-merge", "rebase"),

@@ -41,6 +41,8 @@ class Snapshot:
     config: bytes
     edited: tuple[str, ...]
     """Files that are not as HEAD has them: changed, staged or untracked."""
+    staged: tuple[str, ...]
+    """Paths whose entry in the index is not as HEAD has it."""
     own_commits: tuple[str, ...]
     """Every commit that HEAD, a branch or a stash entry reaches."""
     submodules: tuple[tuple[str, Snapshot], ...]
@@ -76,6 +78,7 @@ def snapshot(checkout: Path) -> Snapshot:
         operation=_operation(git_dir),
         config=(git_dir / "config").read_bytes() if (git_dir / "config").exists() else b"",
         edited=_edited(checkout),
+        staged=_staged(checkout),
         own_commits=_own_commits(checkout),
         submodules=tuple((str(inner.relative_to(checkout)), snapshot(inner)) for inner in _submodules(checkout)),
     )
@@ -93,8 +96,8 @@ def lost(before: Snapshot, checkout: Path) -> list[str]:
         if after.files.get(path) != before.files.get(path):
             gone.append(f"the edited file {path} is not as it was")
     staged = set(before.index.splitlines()) - set(after.index.splitlines())
-    gone += [f"the staged entry {entry!r} is gone" for entry in sorted(staged) if _path_of(entry) in before.edited]
-    reachable = set(git(checkout, "rev-list", "--all", "HEAD").split()) | set(after.own_commits)
+    gone += [f"the staged entry {entry!r} is gone" for entry in sorted(staged) if _path_of(entry) in before.staged]
+    reachable = set(git(checkout, "rev-list", "--all").split()) | set(after.own_commits)
     gone += [f"no ref reaches the commit {commit}" for commit in before.own_commits if commit not in reachable]
     gone += [f"the stash entry {stash} is gone" for stash in before.stashes if stash not in after.stashes]
     if before.operation and after.operation != before.operation:
@@ -136,6 +139,11 @@ def _edited(checkout: Path) -> tuple[str, ...]:
     quietly = "--no-optional-locks"  # a witness does not even refresh the index
     status = git_bytes(checkout, quietly, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
     return tuple(entry[3:].decode("utf-8", "surrogateescape") for entry in status.split(b"\0") if entry)
+
+
+def _staged(checkout: Path) -> tuple[str, ...]:
+    listed = git_bytes(checkout, "diff", "--cached", "--name-only", "--no-renames", "-z")
+    return tuple(path.decode("utf-8", "surrogateescape") for path in listed.split(b"\0") if path)
 
 
 def _own_commits(checkout: Path) -> tuple[str, ...]:
