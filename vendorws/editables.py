@@ -25,6 +25,7 @@ Bound = tuple[Version, str]
 USAGE = "Write -e git+ssh://git@host/path.git@revision#egg=name"
 
 _UNTIL_EGG: Bound = ((26, 0), "more than a name behind egg=")
+UNTIL_LEGACY: Bound = ((24, 1), "a version that is none")
 _UNTIL_BLANK: Bound = ((25, 3), "a blank in the URL")
 _UNTIL_STUB: Bound = ((21, 0), "a URL without ssh://")
 _SINCE_DIRECT: Bound = ((25, 3), "name @ URL")
@@ -67,7 +68,7 @@ def read_editable(target: str, since: tuple[Bound, ...] = ()) -> Asked:
     if vcs_url.CONTROL.search(target):
         raise Wrong("There is a control character in this line.", "Remove it.")
     direct = read_direct(target)
-    asked = _by_name(direct, direct.url or "") if direct else _by_egg(target.lstrip(" "))
+    asked = _by_name(direct, direct.url or "") if direct else _by_egg(target)
     asked = replace(asked, since=(*asked.since, *since))
     if asked.since and asked.until and max(asked.since) >= min(asked.until):
         both = f"{max(asked.since)[1]}, and {min(asked.until)[1]}"
@@ -119,7 +120,7 @@ def _by_name(direct: Pep508, url: str) -> Asked:
 
 
 def _by_egg(target: str) -> Asked:
-    url = vcs_url.prefixed(target)
+    url = vcs_url.prefixed(target).lstrip(" ")
     stub = vcs_url.is_stub(url) and scheme_of(url) not in vcs_url.GIT_SCHEMES
     kind = "git" if stub else _kind(url, target)
     egg = vcs_url.egg_of(url)
@@ -131,9 +132,7 @@ def _by_egg(target: str) -> Asked:
     until += [_UNTIL_BLANK] if " " in url.rstrip(" ") else []
     if NAME.fullmatch(egg):
         return Asked(kind, url, egg, until=tuple(until))
-    named = _pep508(egg) or read_legacy(egg)
-    if named is None:
-        raise Wrong(f"egg={egg} is no package name.", USAGE)
+    named, bound = read_egg(egg)
     return Asked(
         kind=kind,
         url=url,
@@ -141,8 +140,19 @@ def _by_egg(target: str) -> Asked:
         extras=tuple(sorted(named.extras)),
         marker=named.marker,
         since=(_SINCE_EGG_URL,) if named.url else (),
-        until=(*until, _UNTIL_EGG),
+        until=(*until, bound),
     )
+
+
+def read_egg(egg: str) -> tuple[Pep508, Bound]:
+    """What stands behind `egg=` when it is more than a name, and from when on pip refuses it. Raises Wrong."""
+    named = _pep508(egg)
+    if named is not None:
+        return named, _UNTIL_EGG
+    legacy = read_legacy(egg)
+    if legacy is None:
+        raise Wrong(f"egg={egg} is no package name.", USAGE)
+    return legacy, UNTIL_LEGACY
 
 
 def _missing_egg(url: str) -> Wrong:
@@ -164,7 +174,7 @@ _LEGACY_MAX = 2_000  # characters: the expression takes quadratic time on long b
 
 
 def read_legacy(text: str) -> Pep508 | None:
-    """A requirement with a version like `==2010h`, which pip took until 24.0. The version is dropped."""
+    """A requirement with a version like `==2010h`, which pip took until 24.0; the version is dropped."""
     spec, semicolon, marker = text.partition(";")
     found = _LEGACY.fullmatch(spec.strip()) if len(spec) <= _LEGACY_MAX else None
     return _pep508(f"{found['name']}[{found['extras'] or ''}] {semicolon} {marker}") if found else None

@@ -23,12 +23,14 @@ from requirements.requirement import Requirement as LibraryRequirement
 from vendorws import vcs_url
 from vendorws.editables import (
     NAME,
+    UNTIL_LEGACY,
     Asked,
     Bound,
     Wrong,
     clone_url,
     read_direct,
     read_editable,
+    read_egg,
     read_legacy,
     rewritten,
     scheme_of,
@@ -326,8 +328,8 @@ def _dropped(line: Editable) -> tuple[Problem, ...]:
 
 def _surprises(place: Place, asked: Asked, pin: Pin) -> Iterator[Problem]:
     """Where the pin is not what the line looks like."""
-    raw = vcs_url.clone_url(asked.url, decode=False)[1]
-    if asked.decodes and raw != pin.ref:
+    raw = vcs_url.clone_url(asked.url, decode=False)[1] if "%" in asked.url else pin.ref
+    if raw != pin.ref:
         message = f"pip before 26.0 takes the revision as it is written, {raw}; later ones take {pin.ref}."
         yield _problem(place, message, "Write it without percent signs where you can.")
     if pin.ref == "HEAD":
@@ -355,14 +357,14 @@ class _Named:
     name: str | None
     url: str | None = None
     marker: Marker | None = None
-    legacy: bool = False
+    until: Bound | None = None
 
 
 def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
     if line.editable:
         return _plain_before_editable(line, environment)
     named = _named(line.spec)
-    warnings = (_problem(line.place, *_LEGACY_REMARK),) if named.legacy else ()
+    warnings = (_refused_since(line.place, named.until),) if named.until else ()
     if not _holds(named.marker, environment):
         requirement = _requirement(line.place, f"marker is false: {named.marker}", named.name)
         return _Verdict(requirement, warnings=warnings)
@@ -373,7 +375,13 @@ def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
     return _Verdict(requirement, claim, warnings=warnings)
 
 
-_LEGACY_REMARK = ("pip 24.1 and later refuse this version.", "Write a version as PEP 440 has it, such as 1.0.")
+def _refused_since(place: Place, until: Bound) -> Problem:
+    (major, minor), reason = until
+    return _problem(
+        place, f"pip {major}.{minor} and later refuse this line: {reason}.", "Write name==1.0, or name @ URL."
+    )
+
+
 _SINCE_BOTH: Bound = ((25, 0), "a requirement before -e")
 
 
@@ -400,18 +408,22 @@ def _named(spec: str) -> _Named:
     scheme = scheme_of(spec)
     if scheme in (*_NOT_VCS, *vcs_url.GIT_SCHEMES, *vcs_url.OTHER_SCHEMES):
         return _named_by_url(spec, scheme)
-    direct = read_direct(spec)
-    if direct:
-        scheme = scheme_of(direct.url or "")
-        return _Named(_url_reason(scheme), direct.name, direct.url, direct.marker)
     text, _, marker = spec.partition(";")
+    direct = read_direct(text.strip())
+    if direct:
+        url = direct.url or ""
+        return _Named(_url_reason(scheme_of(url)), direct.name, url, _marker(marker))
     return _named_by_word(text.strip(), marker)
 
 
 def _named_by_url(spec: str, scheme: str) -> _Named:
-    url, _, marker = spec.partition("; ")
-    read = _library(url)
-    return _Named(_url_reason(scheme), read.name if read else None, url.strip(), _marker(marker))
+    text, _, marker = spec.partition("; ")
+    url, until = text.strip(), None
+    name = vcs_url.egg_of(url) or None
+    if name and not NAME.fullmatch(name):
+        egg, until = read_egg(name)
+        name = egg.name
+    return _Named(_url_reason(scheme), name, url, _marker(marker), until)
 
 
 def _url_reason(scheme: str) -> str:
@@ -423,13 +435,12 @@ def _url_reason(scheme: str) -> str:
 def _named_by_word(text: str, marker: str) -> _Named:
     if _looks_like_path(text):
         return _Named("local path", None, marker=_marker(marker))
-    # What the library cuts off as a comment or a continuation is none here: pip reads it.
-    read = None if "#" in text or "\\" in text else _library(text)
+    read = _library(text)
     if read and read.specifier:
         return _Named("index package", read.name, marker=_marker(marker))
     legacy = read_legacy(text)
     if legacy:
-        return _Named("index package", legacy.name, marker=_marker(marker), legacy=True)
+        return _Named("index package", legacy.name, marker=_marker(marker), until=UNTIL_LEGACY)
     raise Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
 
 
@@ -442,8 +453,11 @@ _FOLDERS = re.compile(r"[\w.+-]+(?:/[\w.+-]*)+(?:\[[^\]]*\])?")
 
 
 def _library(text: str) -> LibraryRequirement | None:
-    """requirements-parser's reading, None where it has none."""
-    if len(text) > _LIBRARY_MAX:
+    """requirements-parser's reading of `name[extra]>=1`, None where that is none.
+
+    It would cut off a comment or a continuation; there is none left here, so pip takes these signs as they are.
+    """
+    if len(text) > _LIBRARY_MAX or "#" in text or "\\" in text:
         return None
     try:
         return LibraryRequirement.parse(text)

@@ -29,6 +29,7 @@ from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 MAX_FILE_BYTES = 8_000_000
+MAX_LINES = 50_000
 MAX_LINE_CHARACTERS = 100_000
 _SECRET_MIN = 6
 
@@ -166,14 +167,11 @@ def _file_lines(asked: _Include, root: Path, environ: Mapping[str, str]) -> Iter
         return
     if asked.place.line:
         yield Aside(asked.place, f"reads {shown}")
-    for number, text in logical_lines(content):
+    for count, (number, text) in enumerate(logical_lines(content)):
         place = Place(shown, number, text)
-        if "\0" in text:
-            yield Broken(
-                Place(shown, number, text[:80]),
-                f"{shown} is not a text file.",
-                "Name a requirements file, saved as UTF-8.",
-            )
+        reason = "is not a text file" if "\0" in text else f"has more than {MAX_LINES:,} lines"
+        if "\0" in text or count >= MAX_LINES:
+            yield Broken(replace(place, text=text[:80]), f"{shown} {reason}.", "Name a requirements file.")
             return
         yield from _parse(place, asked, environ)
 
@@ -473,12 +471,17 @@ def _parser(*, former: bool) -> _Parser:
     return parser
 
 
+def _no_values() -> optparse.Values:
+    """Made here, because optparse takes its time over its own."""
+    return optparse.Values(dict.fromkeys((*(dest for _, dest in _LISTS), "require_hashes", "no_require_hashes")))
+
+
 def _read_options(words: list[str]) -> _Given:
     """By today's pip; where it refuses, by an earlier one. Raises _NoOption."""
     try:
-        values, loose = _parser(former=False).parse_args(words)
+        values, loose = _parser(former=False).parse_args(words, _no_values())
     except _NoOption:
-        values, loose = _parser(former=True).parse_args(words)
+        values, loose = _parser(former=True).parse_args(words, _no_values())
     given = vars(values)
     _check_values(given)
     return _Given(

@@ -27,7 +27,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _EGG = re.compile(r"[#&]egg=([^&]*)")
 _SUBDIRECTORY = re.compile(r"[#&]subdirectory=([^&]*)")
-_STUB = re.compile(r"git\+(?P<user>[^@/:#\s]+@)?(?P<host>\[[^\]/]+\]|[^@/:#\[\]\s]+):(?P<path>[^:#\s][^#]*)")
+_STUB = re.compile(r"git\+(?P<user>[^@/:#\s]+@)?(?P<host>\[[^\]/]+\]|[^@/:#\[\]\s]+):(?!//)(?P<path>[^:#\s][^#]*)")
 
 
 class BadUrl(ValueError):
@@ -64,7 +64,7 @@ def subdirectory_of(url: str) -> str | None:
 
 def is_stub(url: str) -> bool:
     """Whether this is `git+git@host:org/repo.git`, or `git+/a/path`: what pip before 21.0 took for a short form."""
-    return bool(_STUB.match(url)) or url.startswith("git+/")
+    return "://" not in url and "file:" not in url and (bool(_STUB.match(url)) or url.startswith("git+/"))
 
 
 def unstubbed(url: str) -> str:
@@ -87,6 +87,7 @@ def clone_url(url: str, *, decode: bool) -> tuple[str, str | None]:
         raise BadUrl(f"This is no URL: {error}.") from None
     if "://" not in url and "file:" not in url:
         clone = clone.replace("ssh://", "")
+    scheme_of(clone)
     if revision is not None and decode:
         revision = unquote(revision)
     _check(clone, revision)
@@ -111,6 +112,8 @@ def _with_host(url: str) -> str:
 
 def _split_revision(url: str) -> tuple[str, str | None]:
     scheme, host, path, query, _ = urlsplit(url)
+    if "+" not in scheme:
+        raise ValueError("it has no scheme")
     revision = None
     if "@" in path:
         path, _, revision = path.rpartition("@")
