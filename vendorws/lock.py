@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
@@ -25,12 +25,14 @@ def workspace_lock(vendor: Path, *, wait: bool, on_wait: Callable[[str], None]) 
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise EnvironmentProblem(f"{path} cannot be opened: {error.strerror}.", "Check who owns vendor/.") from error
-    with os.fdopen(descriptor, "r+") as file:
-        _acquire(file.fileno(), path, wait=wait, on_wait=on_wait)
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+    try:
+        _acquire(descriptor, path, wait=wait, on_wait=on_wait)
+        with suppress(OSError):  # to know who holds it is a courtesy, which a full disk may refuse
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _acquire(descriptor: int, path: Path, *, wait: bool, on_wait: Callable[[str], None]) -> None:
@@ -43,3 +45,7 @@ def _acquire(descriptor: int, path: Path, *, wait: bool, on_wait: Callable[[str]
             raise EnvironmentProblem(f"{who}.", "Wait for it, or leave out --no-wait.") from busy
         on_wait(who)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{path} cannot be locked: {error.strerror}.", "The file system of vendor/ must know flock(2)."
+        ) from error

@@ -79,7 +79,10 @@ def _normal(url: str) -> tuple[str, str, str, str, str]:
     authority, slash, path = rest.partition("/")
     if scheme == "file":
         return "file", "", "", "", _path(unquote(slash + path))
-    parts = urlsplit(f"//{authority}")
+    try:
+        parts = urlsplit(f"//{authority}")
+    except ValueError:  # no URL at all; it is equal to itself
+        return scheme, "", "", "", rest
     host = (parts.hostname or "").lower()
     login = f"{parts.username}@" if parts.username else ""
     tail = parts.netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")[2]

@@ -1,0 +1,120 @@
+"""A whole file or none: what a reader, a kill or a full disk may see."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vendorws.files import write_atomically
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty one."""
+    (tmp_path / "folder").mkdir()
+    return tmp_path / "folder"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_new_file(folder: Path) -> None:
+    file = folder / "override.yml"
+    assert write_atomically(file, b"services:\n") is True
+    assert file.read_bytes() == b"services:\n"
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert names(folder) == ["override.yml"]
+
+
+def test_the_umask_of_the_developer_holds(folder: Path) -> None:
+    os.umask(0o077)
+    write_atomically(folder / "f", b"x")
+    assert (folder / "f").stat().st_mode & 0o777 == 0o600
+    assert os.umask(0o022) == 0o077, "and is as it was"
+
+
+def test_the_same_content_is_not_written_again(folder: Path) -> None:
+    file = folder / "f"
+    file.write_bytes(b"x\r\n")
+    before = file.stat()
+    assert write_atomically(file, b"x\r\n") is False
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
+def test_permissions_stay(folder: Path, mode: int) -> None:
+    file = folder / "f"
+    file.write_bytes(b"old")
+    file.chmod(mode)
+    assert write_atomically(file, b"new") is True
+    assert file.stat().st_mode & 0o7777 == mode
+
+
+def test_a_link_stays_a_link(folder: Path) -> None:
+    (folder / "shared").mkdir()
+    target = folder / "shared" / "real.yml"
+    target.write_bytes(b"old")
+    link = folder / "link.yml"
+    link.symlink_to("shared/real.yml")
+    write_atomically(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert names(folder / "shared") == ["real.yml"]
+
+
+def test_a_link_to_nothing_makes_what_it_names(folder: Path) -> None:
+    link = folder / "link.yml"
+    link.symlink_to("later.yml")
+    write_atomically(link, b"new")
+    assert link.is_symlink() and (folder / "later.yml").read_bytes() == b"new"
+
+
+def test_where_the_rename_fails_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "f"
+    file.write_bytes(b"old")
+    before = names(folder)
+
+    def refuse(_source: str, _target: Path) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr("vendorws.files.os.replace", refuse)
+    with pytest.raises(OSError, match="no"):
+        write_atomically(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert names(folder) == before
+
+
+def test_no_folder(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(folder / "none" / "f", b"x")
+
+
+def test_a_folder_in_its_place(folder: Path) -> None:
+    before = names(folder)
+    with pytest.raises(IsADirectoryError):
+        write_atomically(folder, b"x")
+    assert names(folder) == before
+
+
+def test_a_reader_sees_all_or_nothing_of_a_change(folder: Path) -> None:
+    file = folder / "f"
+    one, two = b"1" * 100_000, b"2" * 100_000
+    write_atomically(file, one)
+    writer = threading.Thread(target=lambda: [write_atomically(file, (two, one)[turn % 2]) for turn in range(100)])
+    writer.start()
+    seen = set()
+    while writer.is_alive():
+        seen.add(file.read_bytes())
+    writer.join()
+    assert seen <= {one, two}
