@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from vendorws import __version__
-from vendorws.commands import audit, list_requirements, override, status, sync, undo, verify
+from vendorws.commands import audit, keyless, list_requirements, override, status, sync, undo, verify
 from vendorws.errors import VendorwsError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("sync", short_help="Clone what is missing, bring the rest forward.")
 app.command("status", short_help="One line for each repository.")(status.status)
 app.command("list", short_help="Each requirements line, and its verdict.")(list_requirements.list_requirements)
 app.command("override", short_help="Mount the checkouts into Docker Compose.")(override.override)
+app.command("keyless", short_help="Build images from the checkouts, without a key.")(keyless.keyless)
 app.command("verify", short_help="Prove that edits are live in the container.")(verify.verify)
 app.command("audit", short_help="Does an image give away a key?")(audit.audit)
 app.command("undo", short_help="Back to where the last sync began.")(undo.undo)

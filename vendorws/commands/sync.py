@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vendorws.errors import ExitCode
-    from vendorws.model import Pin
+    from vendorws.model import Pin, Requirements
     from vendorws.settings import Settings
     from vendorws.sync import Options, Result
 
@@ -84,6 +84,8 @@ def sync(
         show(out, err, result, how, quiet=quiet)
     if override and not dry_run and not result.interrupted:
         code = report.worst([code, write_override(settings, requirements.pins, err, quiet=quiet)])
+    if not dry_run and not result.interrupted:
+        code = report.worst([code, refresh_keyless(settings, requirements, err, quiet=quiet)])
     raise typer.Exit(int(code))
 
 
@@ -126,4 +128,25 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
         err.print(f"note: {note}")
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
         err.print(f"{result.path.name} {result.status.value}: {len(result.mounts)} mounts")
+    return ExitCode.DONE
+
+
+def refresh_keyless(settings: Settings, requirements: Requirements, err: Console, *, quiet: bool) -> ExitCode:
+    """Bring the config for builds without a key up to date, in a project that has one."""
+    from vendorws.errors import ExitCode, VendorwsError
+    from vendorws.keyless_config import CONFIG
+
+    if not (settings.vendor / CONFIG).exists():
+        return ExitCode.DONE
+    from vendorws.keyless import KeylessStatus, update_if_present
+
+    try:
+        plan = update_if_present(settings, requirements)
+    except VendorwsError as error:
+        shared.print_error(err, error)
+        return error.exit_code
+    if plan is not None and plan.status is KeylessStatus.WRITTEN and not quiet:
+        err.print(
+            f"{plan.path.parent.name}/{plan.path.name} written: builds without a key know {len(plan.sources)} folders"
+        )
     return ExitCode.DONE

@@ -1,0 +1,111 @@
+"""`vendorws keyless`: let images be built from the checkouts, without a key."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from vendorws.keyless import KeylessPlan
+    from vendorws.keyless_advice import Advice
+    from vendorws.keyless_build import ImageBuild
+
+
+def keyless(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the file is stale.")] = False,
+    requirement: shared.RequirementFiles = None,
+    project: shared.Project = None,
+    quiet: shared.Quiet = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Let an image be built from the checkouts: no key, and no network for the private part.
+
+    Writes vendor/.gitconfig, by which an unmodified pip with the unmodified requirements file clones from the host's
+    checkouts, and says what to put into the Dockerfile. `vendorws sync` keeps the file up to date from then on.
+
+    Examples:
+
+        vendorws keyless
+
+        vendorws keyless --check && docker compose build
+    """
+    from vendorws import terminal
+    from vendorws.errors import ExitCode
+    from vendorws.gitcmd import require_git
+    from vendorws.keyless import KeylessStatus, carry_out, plan_keyless
+    from vendorws.keyless_advice import inspect
+    from vendorws.keyless_build import find_builds
+    from vendorws.pins import read_valid_requirements
+    from vendorws.settings import read_settings
+
+    require_git()
+    settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    requirements = read_valid_requirements(settings)
+    plan = plan_keyless(settings, requirements)
+    builds = find_builds(settings)
+    advice = inspect(settings, requirements, plan, builds)
+    if not check:
+        carry_out(plan)
+    stale = check and plan.status is KeylessStatus.WRITTEN
+    state = "stale" if stale else plan.status.value
+    if as_json:
+        typer.echo(json.dumps(_document(plan, state, advice, builds), indent=2))
+    else:
+        err = terminal.console(sys.stderr)
+        for found in advice:
+            err.print(_sentence(found))
+        if not quiet:
+            typer.echo(_text(plan, state, builds), nl=False)
+    fails = stale or any(found.fails for found in advice)
+    raise typer.Exit(int(ExitCode.ATTENTION if fails else ExitCode.DONE))
+
+
+def _sentence(found: Advice) -> str:
+    kind = "error" if found.fails else "warning"
+    about = f"{found.name}: " if found.name else ""
+    return f"{kind}: {about}{found.message}.\n  {found.hint}"
+
+
+def _text(plan: KeylessPlan, state: str, builds: Sequence[ImageBuild]) -> str:
+    from vendorws.keyless_build import is_prepared, run_line
+
+    text = f"{plan.path.parent.name}/{plan.path.name} {state}\n"
+    for build in builds:
+        if not is_prepared(build):
+            where = f"In {build.dockerfile or 'the Dockerfile'}" + (
+                f" (service {build.service})" if build.service else ""
+            )
+            text += f"\n{where} let pip install like this:\n\n"
+            text += "".join(f"    {row}\n" for row in run_line(build).splitlines())
+    return text
+
+
+def _document(plan: KeylessPlan, state: str, advice: Sequence[Advice], builds: Sequence[ImageBuild]) -> dict[str, Any]:
+    from vendorws.keyless_build import is_prepared, run_line
+
+    return {
+        "schema_version": 1,
+        "command": "keyless",
+        "status": state,
+        "path": str(plan.path),
+        "sources": [{"folder": source.folder, "urls": list(source.urls)} for source in plan.sources],
+        "advice": [
+            {"name": found.name, "message": found.message, "hint": found.hint, "fails": found.fails} for found in advice
+        ],
+        "builds": [
+            {
+                "service": build.service,
+                "dockerfile": str(build.dockerfile) if build.dockerfile else None,
+                "prepared": is_prepared(build),
+                "run": run_line(build),
+            }
+            for build in builds
+        ],
+    }
