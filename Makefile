@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format coverage clean
+.PHONY: help demo test test-all bench lint format coverage clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ test: $(VENV)/.installed-test ## run the tests, but for the slow ones and those 
 
 test-all: $(VENV)/.installed-test ## run every test; without a Docker engine some skip and say so
 	$(PYTEST) $(ARGS)
+
+bench: $(VENV)/.installed ## race plain git and the other tools; ARGS=--quick takes two minutes; needs openssh-server
+	$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-lint ## ruff and mypy, as CI runs them
 	$(VENV)/bin/ruff check .
@@ -35,7 +38,7 @@ coverage: $(VENV)/.installed-test ## branch coverage: 95 % of everything, all of
 	$(PY) -m coverage report --include="vendorws/plan.py,vendorws/pins.py" --fail-under=100
 
 clean: ## remove the virtual environment and everything that was made
-	rm -rf $(VENV) .demo .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .demo .bench .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- the virtual environment; a stamp says what is in it, so that the second run starts at once ---------------------
 
