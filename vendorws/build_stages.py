@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vendorws.dockerfile import Instruction, parse_instructions
+from vendorws.image_config import command_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ def run_commands(text: str) -> frozenset[str]:
     """
     found = (_command(instruction) for instruction in parse_instructions(text).instructions)
     return frozenset(command for command in found if len(command) >= _TELLING)
+
+
+def came_from(commands: frozenset[str], history: Sequence[str]) -> bool:
+    """Whether an image with this history (the base's steps first) was built from a Dockerfile with these `commands`.
+
+    Where one of them stands in the history, no strange one may follow: a neighbour's Dockerfile may begin like ours.
+    """
+    ran = [command for command in map(command_of, history) if len(command) >= _TELLING]
+    first = next((index for index, command in enumerate(ran) if command in commands), None)
+    return first is not None and commands.issuperset(ran[first:])
 
 
 _TELLING = 20

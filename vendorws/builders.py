@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws import docker
-from vendorws.build_stages import CacheRecord, Leftovers, earlier_stages, run_commands
+from vendorws.build_stages import CacheRecord, Leftovers, came_from, earlier_stages, run_commands
 from vendorws.compose import Build
 from vendorws.compose_client import ask_services
 from vendorws.compose_files import ComposeFiles, find_compose_files
@@ -138,7 +138,7 @@ def _nameless(commands: frozenset[str]) -> Iterator[tuple[str, str]]:
     ids = docker.run("image", "ls", "--filter=dangling=true", "--quiet", "--no-trunc").split() if commands else []
     for image in dict.fromkeys(ids):
         steps = docker.attempt("image", "history", "--no-trunc", "--format={{json .CreatedBy}}", image).stdout
-        if commands & {command_of(json.loads(step)) for step in steps.splitlines()}:
+        if came_from(commands, [json.loads(step) for step in reversed(steps.splitlines())]):
             yield image, f"image without a name {image[:19]}, left by an earlier build"
 
 
