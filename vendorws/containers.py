@@ -73,7 +73,8 @@ def _compose(project: Project, *arguments: str) -> docker.Finished:
 
 
 def _refused(finished: docker.Finished) -> Refused:
-    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    said = finished.stderr or finished.stdout  # `docker exec` complains on standard output
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return Refused(redact(lines[-1]) if lines else f"exit {finished.code}")
 
 
@@ -123,10 +124,10 @@ def has_image(service: ServiceConfig) -> bool:
 
 # ---- asking -----------------------------------------------------------------------------------------------------
 
-# Any Python will do for the survey; with one argument more it is that Python and no other.
+# Any Python will do for the survey.
 _LAUNCHER = """\
 new="import sys; sys.exit(sys.version_info < (3, 6))"
-for python in $3 python3 python /usr/local/bin/python3 /usr/bin/python3 \
+for python in python3 python /usr/local/bin/python3 /usr/bin/python3 \
         /*/bin/python3 /*/*/bin/python3 /*/.*/bin/python3 /*/*/*/bin/python3 /*/*/.*/bin/python3; do
     if "$python" -B -c "$new" 2>/dev/null; then exec "$python" -B -c "$1" survey "$1" "$2"; fi
 done
@@ -137,23 +138,28 @@ exit 127
 
 def ask_running(container: Container, question: Mapping[str, Any]) -> Answer | Refused:
     """Look into a container that runs."""
-    return _answer(docker.attempt("exec", container.name, "sh", *_arguments(question)))
+    program, arguments = _command(question)
+    return _answer(docker.attempt("exec", container.name, program, *arguments))
 
 
 def ask_new(config: Config, service: ServiceConfig, question: Mapping[str, Any]) -> Answer | Refused:
     """Look into a new container of the service, and remove it. Its image must be there."""
     name = f"vendorws-verify-{secrets.token_hex(4)}"
-    options = ("--rm", "--no-deps", "--no-TTY", "--name", name, "--entrypoint", "sh", service.name)
+    program, arguments = _command(question)
+    options = ("--rm", "--no-deps", "--no-TTY", "--name", name, "--entrypoint", program, service.name)
     with _cleaned_up(config, name):
-        finished = _compose(config.project, "run", *options, *_arguments(question))
+        finished = _compose(config.project, "run", *options, *arguments)
     return _answer(finished)
 
 
-def _arguments(question: Mapping[str, Any]) -> Sequence[str]:
-    source = pkgutil.get_data("vendorws", "probe.py")
-    assert source is not None
-    only = question["python"]
-    return ["-c", _LAUNCHER, "sh", source.decode(), json.dumps(question), *([only] if only else [])]
+def _command(question: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    """The program to start in the container and its arguments; a Python that was named needs no shell to find it."""
+    data = pkgutil.get_data("vendorws", "probe.py")
+    assert data is not None
+    source, text = data.decode(), json.dumps(question)
+    if question["python"]:
+        return question["python"], ["-B", "-c", source, "survey", source, text]
+    return "sh", ["-c", _LAUNCHER, "sh", source, text]
 
 
 def _answer(finished: docker.Finished) -> Answer | Refused:

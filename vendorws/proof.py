@@ -45,6 +45,7 @@ from vendorws.verify import (
     is_copied,
     mount_fault,
     rebuild_command,
+    unseen,
 )
 
 _WAIT = 2.0  # seconds for a file to arrive in a container, on the slowest of shared file systems
@@ -153,8 +154,7 @@ def _verdict(
         reason = f"no file can be written to {package.path}, so none can be looked for in the container"
         return Verdict(package, Fault(State.UNSEEN, reason), container)
     if isinstance(answer, Refused):
-        command = f"docker compose logs {service.name}" if container.running else ""
-        return Verdict(package, Fault(State.UNSEEN, f"no container to look into: {answer.words}", command), container)
+        return Verdict(package, unseen(package, answer.words), container)
     python = choose_python(answer)
     fault = container_fault(package, service, container, answer, python)
     return Verdict(package, fault, container, python, python.packages.get(package.name) if python else None)

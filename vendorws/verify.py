@@ -168,7 +168,7 @@ def container_fault(
     if fault is not None:
         return fault
     if python is None:
-        return Fault(State.UNSEEN, "no Python was found in the container", _with_python(package))
+        return unseen(package, "no Python was found there")
     if python.failure:
         return Fault(State.UNSEEN, f"{python.executable} gave no answer: {python.failure}")
     rebuild = rebuild_command(service, container)
@@ -178,6 +178,13 @@ def container_fault(
         or _metadata_fault(package, python, installed, rebuild)
         or _script_fault(python, installed, rebuild)
     )
+
+
+def unseen(package: Package, words: str) -> Fault:
+    """Nobody could look, and `words` say why."""
+    helps = "Python" in words or "executable file not found" in words
+    command = f"vendorws verify {quote(package.service)} --python /path/in/the/container/bin/python"
+    return Fault(State.UNSEEN, f"the container cannot be looked into: {words}", command if helps else "")
 
 
 def choose_python(answer: Answer) -> Python | None:
@@ -302,7 +309,3 @@ def _script_fault(python: Python, installed: Installed, rebuild: str) -> Fault |
             reason = f"edits are live, but the console script {name} does not load: {failure}"
             return Fault(State.SCRIPT_FAILS, reason, rebuild if lacks_module else "")
     return None
-
-
-def _with_python(package: Package) -> str:
-    return f"vendorws verify {quote(package.service)} --python /path/in/the/container/bin/python"
