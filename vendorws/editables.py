@@ -104,7 +104,6 @@ def _pep508(text: str) -> Pep508 | None:
 
 
 def _by_name(direct: Pep508, url: str) -> Asked:
-    egg = vcs_url.egg_of(url)
     return Asked(
         kind=_kind(url, url),
         url=url,
@@ -112,7 +111,7 @@ def _by_name(direct: Pep508, url: str) -> Asked:
         extras=tuple(sorted(direct.extras)),
         marker=direct.marker,
         since=(_SINCE_DIRECT,),
-        until=() if egg is None or NAME.fullmatch(egg) else (_UNTIL_EGG,),
+        until=(bound,) if (bound := egg_bound(url)) else (),
     )
 
 
@@ -130,8 +129,6 @@ def _by_egg(target: str) -> Asked:
         raise _missing_egg(url)
     until = [_UNTIL_STUB] if stub else []
     until += [_UNTIL_BLANK] if " " in url.rstrip(" ") else []
-    if NAME.fullmatch(egg):
-        return Asked(kind, url, egg, until=tuple(until))
     named, bound = read_egg(egg)
     return Asked(
         kind=kind,
@@ -140,19 +137,25 @@ def _by_egg(target: str) -> Asked:
         extras=tuple(sorted(named.extras)),
         marker=named.marker,
         since=(_SINCE_EGG_URL,) if named.url else (),
-        until=(*until, bound),
+        until=(*until, bound) if bound else tuple(until),
     )
 
 
-def read_egg(egg: str) -> tuple[Pep508, Bound]:
-    """What stands behind `egg=` when it is more than a name, and from when on pip refuses it. Raises Wrong."""
+def read_egg(egg: str) -> tuple[Pep508, Bound | None]:
+    """What stands behind `egg=`, and from when on pip refuses it, when it is more than a name. Raises Wrong."""
     named = _pep508(egg)
     if named is not None:
-        return named, _UNTIL_EGG
+        return named, None if NAME.fullmatch(egg) else _UNTIL_EGG
     legacy = read_legacy(egg)
     if legacy is None:
         raise Wrong(f"egg={egg} is no package name.", USAGE)
     return legacy, UNTIL_LEGACY
+
+
+def egg_bound(url: str) -> Bound | None:
+    """The same for a URL whose package is named elsewhere: pip 26.0 and later look at its `egg=` all the same."""
+    egg = vcs_url.egg_of(url)
+    return None if egg is None or NAME.fullmatch(egg) else _UNTIL_EGG
 
 
 def _missing_egg(url: str) -> Wrong:
@@ -236,6 +239,8 @@ def rewritten(asked: Asked) -> str:
     url = vcs_url.unstubbed(asked.url) if _UNTIL_STUB in asked.until else asked.url
     base, subdirectory = _plain_base(url), vcs_url.subdirectory_of(url)
     extras = f"[{','.join(asked.extras)}]" if asked.extras else ""
+    if asked.marker and _SINCE_DIRECT in asked.since:
+        return "Earlier ones take no marker on an editable line: leave it out for them."
     if asked.marker:
         tail = f"#subdirectory={subdirectory}" if subdirectory else ""
         line = f"-e '{asked.name}{extras} @ {base}{tail} ; {asked.marker}'"

@@ -38,17 +38,19 @@ class RequirementsError(VendorwsError):
     exit_code = ExitCode.USAGE
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(problem_text, problems)))
+        count = f"{len(problems)} lines of the requirements are wrong:\n" if len(problems) > 1 else ""
+        super().__init__(count + "\n".join(map(problem_text, problems)))
         self.problems = tuple(problems)
+
+
+_LONGEST = 200  # characters of a line that are worth showing
 
 
 def problem_text(problem: Problem) -> str:
     """Where, what is wrong with which text, and what to write: two or three lines, each below the other."""
     where = f"{problem.file}:{problem.line}" if problem.line else problem.file
-    rows = [f"{where}: {problem.message}"]
-    rows += [f"    {visible(problem.text)}"] if problem.text else []
-    rows += [f"    {visible(problem.hint)}"] if problem.hint else []
-    return "\n".join(rows)
+    text = f"{problem.text[:_LONGEST]}…" if len(problem.text) > _LONGEST else problem.text
+    return "\n    ".join(visible(row) for row in (f"{where}: {problem.message}", text, problem.hint) if row)
 
 
 def visible(text: str) -> str:

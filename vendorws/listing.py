@@ -47,7 +47,7 @@ def summary(found: Requirements) -> str:
 
 
 def _where(requirement: Requirement) -> str:
-    return f"{requirement.file}:{requirement.line}" if requirement.line else requirement.file
+    return visible(f"{requirement.file}:{requirement.line}" if requirement.line else requirement.file)
 
 
 def _verdict(requirement: Requirement) -> str:

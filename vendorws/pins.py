@@ -28,6 +28,7 @@ from vendorws.editables import (
     Bound,
     Wrong,
     clone_url,
+    egg_bound,
     read_direct,
     read_editable,
     read_egg,
@@ -35,7 +36,7 @@ from vendorws.editables import (
     rewritten,
     scheme_of,
 )
-from vendorws.errors import RequirementsError, visible
+from vendorws.errors import RequirementsError, UsageError, visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 from vendorws.requirement_lines import Aside, Broken, Editable, Hashes, Line, Noted, Place, Plain, read_lines
@@ -64,11 +65,19 @@ def read_valid_requirements(settings: Settings) -> Requirements:
 # ---- the environment that markers are about -----------------------------------------------------------------------
 
 _SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+_PYTHON = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+[0-9a-z]*)?")
 _MACHINES = {("linux", "arm64"): "aarch64", ("darwin", "aarch64"): "arm64"}
 
 
 def marker_environment(python_version: str, platform: str) -> dict[str, str]:
-    """The marker variables (PEP 508) of a container with this Python ("3.12") on this platform ("linux")."""
+    """The marker variables (PEP 508) of a container with this Python ("3.12") on this platform ("linux").
+
+    Raises UsageError.
+    """
+    if not _PYTHON.fullmatch(python_version):
+        raise UsageError(f"python-version = {python_version!r} is no version.", 'Write python-version = "3.12".')
+    if platform not in _SYSTEMS:
+        raise UsageError(f"platform = {platform!r} is not known.", 'Write "linux", "darwin" or "win32".')
     full = python_version if python_version.count(".") >= 2 else f"{python_version}.0"
     here = sys.platform == platform
     return {
@@ -77,7 +86,7 @@ def marker_environment(python_version: str, platform: str) -> dict[str, str]:
         "python_full_version": full,
         "implementation_version": full,
         "sys_platform": platform,
-        "platform_system": _SYSTEMS.get(platform, platform.capitalize()),
+        "platform_system": _SYSTEMS[platform],
         "platform_machine": _MACHINES.get((platform, machine.machine()), machine.machine()),
         "platform_release": machine.release() if here else "",
         "platform_version": machine.version() if here else "",
@@ -207,8 +216,15 @@ class _HashMode:
 
 
 def _problem(place: Place, message: str, hint: str) -> Problem:
-    said, advised = redact(place.unfilled(message)), redact(place.unfilled(hint))
-    return Problem(place.file, place.line, redact(place.text), visible(said), visible(advised))
+    return Problem(place.file, place.line, redact(place.text), _sentence(place, message), _sentence(place, hint))
+
+
+_LONGEST = 600  # characters: what a line says may be repeated, but not all of it
+
+
+def _sentence(place: Place, text: str) -> str:
+    said = visible(redact(place.unfilled(text)))
+    return f"{said[:_LONGEST]}…" if len(said) > _LONGEST else said
 
 
 def _requirement(place: Place, reason: str, name: str | None = None, pin: Pin | None = None) -> Requirement:
@@ -412,18 +428,16 @@ def _named(spec: str) -> _Named:
     direct = read_direct(text.strip())
     if direct:
         url = direct.url or ""
-        return _Named(_url_reason(scheme_of(url)), direct.name, url, _marker(marker))
+        return _Named(_url_reason(scheme_of(url)), direct.name, url, _marker(marker), egg_bound(url))
     return _named_by_word(text.strip(), marker)
 
 
 def _named_by_url(spec: str, scheme: str) -> _Named:
     text, _, marker = spec.partition("; ")
-    url, until = text.strip(), None
-    name = vcs_url.egg_of(url) or None
-    if name and not NAME.fullmatch(name):
-        egg, until = read_egg(name)
-        name = egg.name
-    return _Named(_url_reason(scheme), name, url, _marker(marker), until)
+    url = text.strip()
+    egg = vcs_url.egg_of(url)
+    name, until = read_egg(egg) if egg else (None, egg_bound(url))
+    return _Named(_url_reason(scheme), name.name if name else None, url, _marker(marker), until)
 
 
 def _url_reason(scheme: str) -> str:

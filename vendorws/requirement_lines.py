@@ -159,7 +159,7 @@ def _file_lines(asked: _Include, root: Path, environ: Mapping[str, str]) -> Iter
     shown = _shown(asked.path, root)
     try:
         content = decode(_read_bytes(asked.path))
-    except _Unreadable as reason:
+    except Unreadable as reason:
         if not asked.place.line:
             yield Broken(Place(shown, 0, ""), f"{shown} {reason}.", reason.hint)
         else:
@@ -176,7 +176,7 @@ def _file_lines(asked: _Include, root: Path, environ: Mapping[str, str]) -> Iter
         yield from _parse(place, asked, environ)
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """Why a file cannot be used, to be said after its name, and what to do about it."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
@@ -187,16 +187,16 @@ class _Unreadable(Exception):
 def _read_bytes(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _Unreadable("is not a file", "Name a requirements file.")
+            raise Unreadable("is not a file", "Name a requirements file.")
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise _Unreadable("does not exist", _missing_hint(path)) from None
+        raise Unreadable("does not exist", _missing_hint(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _Unreadable(f"cannot be read: {reason}") from None
+        raise Unreadable(f"cannot be read: {reason}") from None
     if len(data) > MAX_FILE_BYTES:
-        raise _Unreadable(f"is larger than {MAX_FILE_BYTES // 1_000_000} MB", "Name a requirements file.")
+        raise Unreadable(f"is larger than {MAX_FILE_BYTES // 1_000_000} MB", "Name a requirements file.")
     return data
 
 
@@ -259,9 +259,9 @@ def _decoded(data: bytes, encoding: str) -> str:
         text.encode()  # a lone surrogate, which some codecs let through, can be neither printed nor opened
         return text
     except LookupError:
-        raise _Unreadable(f"declares the unknown encoding {encoding}", "Save it as UTF-8.") from None
+        raise Unreadable(f"declares the unknown encoding {encoding}", "Save it as UTF-8.") from None
     except UnicodeError:
-        raise _Unreadable(f"is not {encoding} text", "Save it as UTF-8, or declare its encoding.") from None
+        raise Unreadable(f"is not {encoding} text", "Save it as UTF-8, or declare its encoding.") from None
 
 
 # ---- text to logical lines --------------------------------------------------------------------------------------
