@@ -104,7 +104,7 @@ def ask(work: Work, remote: str) -> Tips:
 def _parse_tips(listed: str) -> Tips:
     refs: dict[str, str] = {}
     default = None
-    for line in listed.splitlines():
+    for line in listed.split("\n"):
         value, _, name = line.partition("\t")
         if value.startswith("ref: refs/heads/") and name == "HEAD":
             default = value.removeprefix("ref: refs/heads/")
@@ -158,7 +158,8 @@ def _make_room(work: Work, ref: str) -> None:
     """
     above = [str(folder) for folder in PurePosixPath(ref).parents if len(folder.parts) > 2]
     listed = work.inside.call("for-each-ref", "--format=%(refname) %(objectname)", *above, f"{ref}/")
-    stale = [line.split(" ") for line in listed.splitlines() if line.startswith((*(f"{a} " for a in above), f"{ref}/"))]
+    in_the_way = (*(f"{name} " for name in above), f"{ref}/")
+    stale = [line.split(" ") for line in listed.split("\n") if line.startswith(in_the_way)]
     lines = "".join(f"update {rescue.was(work.run, name)} {held}\ndelete {name} {held}\n" for name, held in stale)
     if lines:
         work.inside.call("update-ref", "--stdin", stdin=lines)
@@ -225,7 +226,7 @@ def fetch_objects(work: Work, remote: str, target: Target | None) -> None:
         refs = [_names(git, remote, target)[0]]
     elif _COMMIT.fullmatch(work.pin.ref or ""):
         listed = git.call("ls-remote", "--refs", "--heads", "--tags", "--", remote)
-        refs = [line.partition("\t")[2] for line in listed.splitlines()]
+        refs = [line.partition("\t")[2] for line in listed.split("\n") if line]
     else:
         return
     git.call(*_FETCH, "--no-tags", "--stdin", "--", remote, stdin="".join(f"{ref}\n" for ref in refs))
@@ -410,7 +411,7 @@ def remove_partial(partial: Path) -> None:
 def note(work: Work, was: rescue.Position, now: rescue.Position) -> None:
     """Note both ends of a move before it is made, and let go of old runs; one transaction."""
     git = work.inside
-    there = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).splitlines()
+    there = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).split()
     old = rescue.expired(there, datetime.now(timezone.utc))
     git.call("update-ref", "--stdin", stdin=rescue.forget(old) + rescue.note(work.run, was, now, set(there)))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from vendorws.git_config import parse_config
 from vendorws.model import Placed
 
 
@@ -58,9 +59,10 @@ def worktree_on(directory: GitDirectory, branch: str) -> Path | None:
     for private in sorted((directory.common / "worktrees").glob("*")):
         if not private.samefile(directory.private) and _lines(private / "HEAD") == [f"ref: refs/heads/{branch}"]:
             return worktree_of(GitDirectory(private, directory.common))
-    main = directory.common
-    if main != directory.private and _lines(main / "HEAD") == [f"ref: refs/heads/{branch}"] and main.name == ".git":
-        return main.resolve().parent
+    main = directory.common.resolve()
+    apart = main != directory.private.resolve() and main.name == ".git"
+    if apart and _lines(main / "HEAD") == [f"ref: refs/heads/{branch}"]:
+        return main.parent
     return None
 
 
@@ -119,20 +121,15 @@ class Config:
 
 
 def read_config(directory: GitDirectory) -> Config:
-    """The repository's own config, read by GitPython. Raises ValueError where it cannot be parsed."""
-    sections = dict(_config_sections(directory.common / "config"))
-    remotes = {
-        name.removeprefix('remote "').removesuffix('"').replace('\\"', '"').replace("\\\\", "\\"): values["url"][0]
-        for name, values in sections.items()
-        if name.startswith('remote "') and values.get("url")
-    }
-    core, own = sections.get("core", {}), sections.get("vendorws", {})
+    """The repository's own config. Raises ValueError where git would not read it either."""
+    values = _parsed(directory.common / "config")
+    urls = {name.removeprefix("remote."): urls for name, urls in values.items() if name.startswith("remote.")}
     return Config(
-        remotes=remotes,
-        worktree=_last(core, "worktree"),
-        ssh_command=_last(core, "sshcommand"),
-        ref_storage=_last(sections.get("extensions", {}), "refstorage") or "files",
-        placed=_placed(own),
+        remotes={name.removesuffix(".url"): found[0] for name, found in urls.items() if name.endswith(".url")},
+        worktree=_last(values, "core.worktree"),
+        ssh_command=_last(values, "core.sshcommand"),
+        ref_storage=_last(values, "extensions.refstorage") or "files",
+        placed=_placed(values),
     )
 
 
@@ -142,43 +139,45 @@ def submodule_paths(checkout: Path) -> tuple[str, ...]:
     if file.is_symlink() or not file.is_file():
         return ()
     try:
-        sections = dict(_config_sections(file))
+        values = _parsed(file)
     except ValueError:
         return ()
-    paths = [path for values in sections.values() if (path := _last(values, "path"))]
-    return tuple(path for path in paths if not Path(path).is_absolute() and ".." not in Path(path).parts)
+    paths = [found[-1] for name, found in values.items() if name.startswith("submodule.") and name.endswith(".path")]
+    return tuple(path for path in paths if path and not Path(path).is_absolute() and ".." not in Path(path).parts)
 
 
-def _config_sections(file: Path) -> Iterator[tuple[str, dict[str, list[str]]]]:
-    from git.config import GitConfigParser
-
+def _parsed(file: Path) -> dict[str, list[str]]:
     try:
-        with GitConfigParser(str(file), read_only=True, merge_includes=False) as parser:
-            for section in parser.sections():
-                items = parser.items_all(section)
-                yield section, {key.lower(): [str(value or "") for value in values] for key, values in items}
-    except Exception as error:  # GitPython passes on what configparser, the decoder and the file system raise
-        raise ValueError(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
+        return parse_config(_text(file))
+    except (ValueError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{file.name} cannot be read: {why}") from error
 
 
-def _last(values: Mapping[str, list[str]], key: str) -> str | None:
-    return values[key][-1] if values.get(key) else None
+def _last(values: Mapping[str, list[str]], name: str) -> str | None:
+    return values[name][-1] if name in values else None
 
 
 def _placed(values: Mapping[str, list[str]]) -> Placed | None:
     """`vendorws.url`, `vendorws.pin` (empty: no ref) and `vendorws.placed` ("COMMIT" or "COMMIT BRANCH")."""
-    url, placed = _last(values, "url"), _last(values, "placed")
+    url, placed = _last(values, "vendorws.url"), _last(values, "vendorws.placed")
     if url is None or placed is None:
         return None
     commit, _, branch = placed.partition(" ")
-    return Placed(ref=_last(values, "pin") or None, url=url, branch=branch or None, commit=commit)
+    return Placed(ref=_last(values, "vendorws.pin") or None, url=url, branch=branch or None, commit=commit)
 
 
 def _lines(file: Path) -> list[str]:
+    """Lines as git has them: a message may well hold what Python takes for the end of one."""
+    text = _text(file)
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8", "replace").splitlines()
+        return file.read_bytes().decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # `foo` is a folder where `foo/bar` is a ref
-        return []
+        return ""
 
 
 class ListedRefs:
@@ -191,7 +190,7 @@ class ListedRefs:
     FORMAT = "%(refname)%09%(objectname)%09%(*objectname)%09%(symref)"
 
     def __init__(self, listing: str) -> None:
-        rows = [line.split("\t") for line in listing.splitlines()]
+        rows = [line.split("\t") for line in listing.split("\n") if line]
         self._rows = {name: (pointed, peeled, symbolic) for name, pointed, peeled, symbolic in rows}
 
     def symbolic(self, name: str) -> str | None:

@@ -71,7 +71,7 @@ def _text(was: rescue.Position, now: rescue.Position) -> str:
 def all_refs(work: moves.Work) -> dict[str, str]:
     """Every ref of a checkout and what it holds. Raises GitFailed."""
     listed = work.inside.call("for-each-ref", "--format=%(refname) %(objectname)")
-    return dict(line.split(" ", 1) for line in listed.splitlines())
+    return dict(line.split(" ", 1) for line in listed.split("\n") if line)
 
 
 def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
