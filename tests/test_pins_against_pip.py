@@ -92,8 +92,9 @@ def test_the_pip_of_this_interpreter_says_so_too(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     for name, value in pip_verdicts.VARIABLES.items():
         monkeypatch.setenv(name, value)
+    corpus = pip_verdicts.read_lines()
     taken, wrong = 0, {}
-    for line, found in judgements(pip_verdicts.read_lines().pip_decides, tmp_path):
+    for line, found in judgements(corpus.pip_decides + corpus.python_decides, tmp_path):
         answer = pip_oracle.ask(tmp_path / "requirements.txt")
         if answer.refusal is None:
             taken += 1

@@ -82,12 +82,10 @@ def clone_url(url: str, *, decode: bool) -> tuple[str, str | None]:
     Raises BadUrl.
     """
     try:
-        clone, revision = _split_revision(_with_host(_file_path_decoded(url)))
+        clone, revision = _split(_file_path_decoded(url))
+        urlsplit(clone)
     except ValueError as error:
         raise BadUrl(f"This is no URL: {error}.") from None
-    if "://" not in url and "file:" not in url:
-        clone = clone.replace("ssh://", "")
-    scheme_of(clone)
     if revision is not None and decode:
         revision = unquote(revision)
     _check(clone, revision)
@@ -105,9 +103,14 @@ def _file_path_decoded(url: str) -> str:
     return f"{vcs}{plus}{urlunsplit((transport, host, decoded, query, fragment))}"
 
 
-def _with_host(url: str) -> str:
+def _split(url: str) -> tuple[str, str | None]:
     """A short form becomes a URL for a moment, so that it can be split."""
-    return url if "://" in url else url.replace("git+", "git+ssh://")
+    if "://" in url:
+        return _split_revision(url)
+    if "file:" in url:
+        raise ValueError("the path of a file is not absolute")
+    clone, revision = _split_revision(url.replace("git+", "git+ssh://"))
+    return clone.replace("ssh://", ""), revision
 
 
 def _split_revision(url: str) -> tuple[str, str | None]:
@@ -133,7 +136,7 @@ def _check(clone: str, revision: str | None) -> None:
         raise BadUrl("There is a control character in the URL.")
     if revision is not None and revision.startswith("-"):
         raise BadUrl(f"The revision {revision} begins with a dash: git would take it for an option.")
-    if clone.startswith("-") or "://-" in clone:
+    if clone.startswith("-") or "://-" in unquote(clone):
         raise BadUrl("The host begins with a dash: git would take it for an option.")
     if _HELPER.match(clone):
         raise BadUrl("git would start another program for this URL.")

@@ -1,6 +1,6 @@
 """The corpus of single requirements lines, and what several versions of pip made of each.
 
-`tests/data/requirement_lines.txt` has the lines in three sections, `tests/data/pip_verdicts.json` the verdicts. A slow
+`tests/data/requirement_lines.txt` has the lines in sections, `tests/data/pip_verdicts.json` the verdicts. A slow
 test asks the pips again; so does this program, which writes the file anew:
 
     python -m tests.support.pip_verdicts FOLDER-WITH-PIP-WHEELS
@@ -34,6 +34,7 @@ class Sections:
     """The lines of the corpus by who decides on them."""
 
     pip_decides: tuple[str, ...]
+    python_decides: tuple[str, ...]
     refused: tuple[str, ...]
     disk_decides: tuple[str, ...]
 
