@@ -66,6 +66,8 @@ def prove(settings: Settings, pins: Sequence[Pin], service: str | None = None, p
 
     Raises UsageError for a service that there is not, or that keeps none; EnvironmentProblem without docker.
     """
+    if not pins:
+        return Proof((), ("No package is vendored here; `vendorws list` says why for each line.",))
     files = compose_files(settings, find_devcontainers(settings.root))
     if files is None:
         raise UsageError("No Compose file here, so there is no container to look into.", "Lay one out: vendorws init")

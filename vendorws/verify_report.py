@@ -51,8 +51,8 @@ def summary(proof: Proof) -> Iterator[str]:
             filter(None, (_where(one) for one in proof.verdicts if one.package.service == service))
         )
     live = sum(verdict.fault is None for verdict in proof.verdicts)
-    dead = len(proof.verdicts) - live
-    yield ", ".join(f"{number} {what}" for number, what in ((live, "live"), (dead, "not live")) if number)
+    counts = ((live, "live"), (len(proof.verdicts) - live, "not live"))
+    yield from filter(None, [", ".join(f"{number} {what}" for number, what in counts if number)])
 
 
 def _where(verdict: Verdict) -> str:
