@@ -66,7 +66,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def question(place: Place, **more: Any) -> dict[str, Any]:
-    package = {"name": "billing", "target": str(place.target), "marker": None, "token": "", "samples": {}}
+    package = {"name": "billing", "target": str(place.target), "witness": None, "token": "", "samples": {}}
     return {"python": None, "wait": 0, "limit": 30, "packages": [package | more]}
 
 
@@ -351,17 +351,17 @@ def _read(tree: dict[str, Any]) -> Answer:
 
 
 def test_a_file_of_the_host_is_seen_with_what_the_host_wrote(here: Place) -> None:
-    here.push(".git/marker", "4711\n")
-    assert ask(here, marker=".git/marker", token="4711").folders["billing"].has_marker
-    assert not ask(here, marker=".git/marker", token="4712").folders["billing"].has_marker
-    assert not ask(here, marker=".git/other", token="4711").folders["billing"].has_marker
+    here.push(".git/witness", "4711\n")
+    assert ask(here, witness=".git/witness", token="4711").folders["billing"].has_witness
+    assert not ask(here, witness=".git/witness", token="4712").folders["billing"].has_witness
+    assert not ask(here, witness=".git/other", token="4711").folders["billing"].has_witness
 
 
 def test_a_file_that_is_late_is_waited_for(here: Place, tmp_path: Path) -> None:
-    command = f"sleep 0.3; mkdir {here.target}/.git; printf 4711 >{here.target}/.git/marker"
-    asked = question(here, marker=".git/marker", token="4711") | {"python": sys.executable, "wait": 20}
+    command = f"sleep 0.3; mkdir {here.target}/.git; printf 4711 >{here.target}/.git/witness"
+    asked = question(here, witness=".git/witness", token="4711") | {"python": sys.executable, "wait": 20}
     with subprocess.Popen(["sh", "-c", command]):
-        assert _read(probe.survey(SOURCE, asked)).folders["billing"].has_marker
+        assert _read(probe.survey(SOURCE, asked)).folders["billing"].has_witness
 
 
 def test_files_are_compared_by_their_content(here: Place) -> None:

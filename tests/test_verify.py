@@ -98,7 +98,7 @@ def test_a_checkout_that_watch_copies_needs_no_mount() -> None:
 # ---- what a container shows -------------------------------------------------------------------------------------
 
 LIVE = Installed("1.0", False, (Module("billing", f"{THERE}/billing/__init__.py", True),), {"billing": None})
-SEEN = Folder(exists=True, has_marker=True, differs=None)
+SEEN = Folder(exists=True, has_witness=True, differs=None)
 NEW = Container("", running=False, mounts={})
 RUNNING = Container("shop-app-1", running=True, mounts={THERE: str(HERE)})
 
@@ -131,12 +131,12 @@ def test_what_is_seen_and_imported_and_loads_is_live() -> None:
     assert fault(container=RUNNING) is None
 
 
-UNMARKED = replace(SEEN, has_marker=False)
+UNWITNESSED = replace(SEEN, has_witness=False)
 
 
 def test_a_container_that_was_started_without_the_mount_is_started_anew() -> None:
     for mounts in ({}, {THERE: "/elsewhere"}, {"/site/vendor/billing-old": str(HERE)}):
-        found = fault(folder=UNMARKED, container=replace(RUNNING, mounts=mounts))
+        found = fault(folder=UNWITNESSED, container=replace(RUNNING, mounts=mounts))
         assert found is not None
         assert (found.state, found.command) == (State.OUTDATED, "docker compose up -d app")
 
@@ -144,13 +144,13 @@ def test_a_container_that_was_started_without_the_mount_is_started_anew() -> Non
 @pytest.mark.parametrize("source", [str(HERE), f"/host_mnt{HERE}"])
 @pytest.mark.parametrize("target", [THERE, f"{THERE}/"])
 def test_a_container_that_holds_the_folder_of_before_is_restarted(source: str, target: str) -> None:
-    found = fault(folder=UNMARKED, container=replace(RUNNING, mounts={target: source}))
+    found = fault(folder=UNWITNESSED, container=replace(RUNNING, mounts={target: source}))
     assert found is not None
     assert (found.state, found.command) == (State.OTHER_FOLDER, "docker compose restart app")
 
 
 def test_a_new_container_that_does_not_see_the_file_runs_on_another_machine() -> None:
-    found = fault(folder=UNMARKED)
+    found = fault(folder=UNWITNESSED)
     assert found is not None
     assert (found.state, found.command) == (State.OTHER_FOLDER, "vendorws override --mode watch")
     assert "another machine" in found.reason
@@ -238,13 +238,13 @@ def test_scripts_that_hang_are_not_called_live() -> None:
 
 def test_files_that_were_not_copied_yet_are_named() -> None:
     copied = service(copies=(bound(),))
-    unmarked = replace(UNMARKED, differs="billing/app.py")
-    found = fault(folder=unmarked, config=copied, container=RUNNING)
+    unwitnessed = replace(UNWITNESSED, differs="billing/app.py")
+    found = fault(folder=unwitnessed, config=copied, container=RUNNING)
     assert found is not None
     assert (found.state, found.command) == (State.NOT_SYNCED, "docker compose watch app")
     assert found.reason.startswith("billing/app.py is another there")
-    assert fault(folder=UNMARKED, config=copied, container=RUNNING) is None
-    found = fault(folder=UNMARKED, config=copied)
+    assert fault(folder=UNWITNESSED, config=copied, container=RUNNING) is None
+    found = fault(folder=UNWITNESSED, config=copied)
     assert found is not None
     assert found.state is State.NOT_SYNCED
 

@@ -14,7 +14,7 @@ class Folder:
     """What is at a package's target. `differs`: a file that is not as the host has it, relative to the target."""
 
     exists: bool
-    has_marker: bool
+    has_witness: bool
     differs: str | None
 
 
@@ -65,7 +65,7 @@ def read_answer(output: str) -> Answer | None:
     if tree is None:
         return None
     return Answer(
-        {name: Folder(one["exists"], one["marker"], one["differs"]) for name, one in tree["folders"].items()},
+        {name: Folder(one["exists"], one["witness"], one["differs"]) for name, one in tree["folders"].items()},
         tuple(map(_python, tree["pythons"])),
     )
 

@@ -12,7 +12,7 @@ text here, as they are in the JSON. The question:
      "limit": seconds            how long one Python may take
      "packages": [{"name":     canonical
                    "target":   where the checkout is mounted
-                   "marker":   the host's file, relative to the target, or null
+                   "witness":   the host's file, relative to the target, or null
                    "token":    what is written in it
                    "samples":  {path relative to the target: digest of the host's file}}]}
 """
@@ -64,7 +64,7 @@ def answer_in(output: str) -> Optional[Dict[str, Any]]:
 
 def survey(source: str, question: Dict[str, Any]) -> Dict[str, Any]:
     """The host's files as they are seen here, and the answer of each Python."""
-    wait_for_markers(question)
+    wait_for_witnesses(question)
     pythons = [question["python"]] if question["python"] else list(find_pythons(question["packages"]))
     return {
         "folders": {package["name"]: folder(package) for package in question["packages"]},
@@ -72,11 +72,11 @@ def survey(source: str, question: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def wait_for_markers(question: Dict[str, Any]) -> None:
+def wait_for_witnesses(question: Dict[str, Any]) -> None:
     """A shared file system may take a moment to show what the host wrote."""
     end = time.time() + question["wait"]
-    packages = [package for package in question["packages"] if package["marker"]]
-    while not all(has_marker(package) for package in packages) and time.time() < end:
+    packages = [package for package in question["packages"] if package["witness"]]
+    while not all(has_witness(package) for package in packages) and time.time() < end:
         time.sleep(0.05)
 
 
@@ -84,14 +84,14 @@ def folder(package: Dict[str, Any]) -> Dict[str, Any]:
     """What is at the target."""
     return {
         "exists": os.path.isdir(package["target"]),
-        "marker": has_marker(package),
+        "witness": has_witness(package),
         "differs": next((path for path, digest in sorted(package["samples"].items()) if not same(package, path)), None),
     }
 
 
-def has_marker(package: Dict[str, Any]) -> bool:
+def has_witness(package: Dict[str, Any]) -> bool:
     """Whether the host's file is here, with what the host wrote."""
-    content = read(os.path.join(package["target"], package["marker"])) if package["marker"] else None
+    content = read(os.path.join(package["target"], package["witness"])) if package["witness"] else None
     return content is not None and content.decode("utf-8", "replace").strip() == package["token"]
 
 

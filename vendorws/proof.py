@@ -1,6 +1,6 @@
 """Proving that edits are live: look at the project, then into a container of each service, and judge.
 
-settings + pins -> Package -> mount_fault (Compose) -> container_fault (markers, probe) -> Verdict
+settings + pins -> Package -> mount_fault (Compose) -> container_fault (witnesses, probe) -> Verdict
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from vendorws.containers import (
 )
 from vendorws.devcontainer import find_devcontainers
 from vendorws.errors import OverrideRefused, UsageError
-from vendorws.markers import Marker, markers
 from vendorws.model import Pin
 from vendorws.override import OverrideStatus, compose_files, existing_checkouts, plan_override, survey
 from vendorws.places import find_places
@@ -47,6 +46,7 @@ from vendorws.verify import (
     rebuild_command,
     unseen,
 )
+from vendorws.witnesses import Witness, witnesses
 
 _WAIT = 2.0  # seconds for a file to arrive in a container, on the slowest of shared file systems
 _LIMIT = 60.0  # seconds for one Python, mostly spent in the modules of console scripts
@@ -140,19 +140,19 @@ def _looked(
     if not containers and not has_image(service):
         fault = Fault(State.NO_IMAGE, f"there is no image of {service.name} yet", rebuild_command(service, None))
         return [Verdict(package, fault) for package in packages]
-    with markers(package.checkout for package in packages) as written:
+    with witnesses(package.checkout for package in packages) as written:
         question = _question(service, packages, written, python)
         looks = [(container, ask_running(container, question)) for container in containers]
         looks = looks or [(Container("", running=False, mounts={}), ask_new(config, service, question))]
-    unmarked = {package.name for package in packages if package.checkout not in written}
-    found = [[_verdict(package, service, *look, unmarked) for package in packages] for look in looks]
+    unwitnessed = {package.name for package in packages if package.checkout not in written}
+    found = [[_verdict(package, service, *look, unwitnessed) for package in packages] for look in looks]
     return [max(row, key=lambda verdict: verdict.fault is not None) for row in zip(*found, strict=True)]
 
 
 def _verdict(
-    package: Package, service: ServiceConfig, container: Container, answer: Answer | Refused, unmarked: set[str]
+    package: Package, service: ServiceConfig, container: Container, answer: Answer | Refused, unwitnessed: set[str]
 ) -> Verdict:
-    if package.name in unmarked:
+    if package.name in unwitnessed:
         reason = f"no file can be written to {package.path}, so none can be looked for in the container"
         return Verdict(package, Fault(State.UNSEEN, reason), container)
     if isinstance(answer, Refused):
@@ -163,18 +163,18 @@ def _verdict(
 
 
 def _question(
-    service: ServiceConfig, packages: Sequence[Package], written: Mapping[Path, Marker], python: str | None
+    service: ServiceConfig, packages: Sequence[Package], written: Mapping[Path, Witness], python: str | None
 ) -> dict[str, Any]:
     asked = []
     for package in packages:
         copied = is_copied(package, service)
-        marker = None if copied else written.get(package.checkout)
+        witness = None if copied else written.get(package.checkout)
         asked.append(
             {
                 "name": package.name,
                 "target": package.target,
-                "marker": str(marker.path) if marker else None,
-                "token": marker.token if marker else "",
+                "witness": str(witness.path) if witness else None,
+                "token": witness.token if witness else "",
                 "samples": _samples(package.checkout) if copied else {},
             }
         )

@@ -211,7 +211,7 @@ def _folder_fault(package: Package, service: ServiceConfig, container: Container
     folder = answer.folders[package.name]
     if is_copied(package, service):
         return _copy_fault(package, container, folder.differs)
-    if folder.has_marker:
+    if folder.has_witness:
         return None
     if container.running and not _was_started_with(container, _nearest(package, service.mounts)):
         reason = "the running container was started without the mount, before Compose had it"

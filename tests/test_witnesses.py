@@ -1,4 +1,4 @@
-"""Markers: there while somebody looks, gone afterwards, and never a change that git would see."""
+"""Witnesses: there while somebody looks, gone afterwards, and never a change that git would see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.git import git
 from tests.support.workspace import tree
-from vendorws.markers import markers
+from vendorws.witnesses import witnesses
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def checkout(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_marker_is_there_for_the_time_of_a_look(checkout: Path) -> None:
+def test_a_witness_is_there_for_the_time_of_a_look(checkout: Path) -> None:
     before = tree(checkout)
-    with markers([checkout]) as written:
-        marker = written[checkout]
-        path = checkout / marker.path
-        assert path.read_text() == marker.token
+    with witnesses([checkout]) as written:
+        witness = written[checkout]
+        path = checkout / witness.path
+        assert path.read_text() == witness.token
         assert path.stat().st_mode & 0o444 == 0o444
         assert git(checkout, "status", "--porcelain", "--ignored") == ""
     assert tree(checkout) == before
@@ -35,14 +35,14 @@ def test_a_marker_is_there_for_the_time_of_a_look(checkout: Path) -> None:
 def test_whoever_runs_the_container_can_read_it_whatever_the_umask_is(checkout: Path) -> None:
     before = os.umask(0o077)
     try:
-        with markers([checkout]) as written:
+        with witnesses([checkout]) as written:
             assert (checkout / written[checkout].path).stat().st_mode & 0o004
     finally:
         os.umask(before)
 
 
-def test_no_two_looks_have_the_same_marker(checkout: Path) -> None:
-    with markers([checkout]) as first, markers([checkout]) as second:
+def test_no_two_looks_have_the_same_witness(checkout: Path) -> None:
+    with witnesses([checkout]) as first, witnesses([checkout]) as second:
         assert first[checkout].path != second[checkout].path
         assert first[checkout].token != second[checkout].token
 
@@ -50,24 +50,24 @@ def test_no_two_looks_have_the_same_marker(checkout: Path) -> None:
 def test_where_the_git_folder_lies_elsewhere_it_is_written_into_the_checkout(checkout: Path) -> None:
     beside = checkout.parent / "beside"
     git(checkout, "worktree", "add", "--quiet", beside)
-    with markers([beside]) as written:
+    with witnesses([beside]) as written:
         assert (beside / written[beside].path).is_file()
     assert git(beside, "status", "--porcelain", "--ignored") == ""
 
 
 def test_an_interrupted_look_leaves_nothing(checkout: Path) -> None:
     before = tree(checkout)
-    with pytest.raises(KeyboardInterrupt), markers([checkout]):
+    with pytest.raises(KeyboardInterrupt), witnesses([checkout]):
         raise KeyboardInterrupt
     assert tree(checkout) == before
 
 
-def test_a_marker_that_somebody_else_has_removed_is_no_error(checkout: Path) -> None:
-    with markers([checkout]) as written:
+def test_a_witness_that_somebody_else_has_removed_is_no_error(checkout: Path) -> None:
+    with witnesses([checkout]) as written:
         (checkout / written[checkout].path).unlink()
 
 
 def test_a_checkout_that_takes_no_file_is_left_out(checkout: Path) -> None:
     gone = checkout.parent / "gone"
-    with markers([gone, checkout]) as written:
+    with witnesses([gone, checkout]) as written:
         assert set(written) == {checkout}

@@ -1,0 +1,45 @@
+"""A file in a checkout that nobody can have known before: whoever sees it sees the checkout itself.
+
+It is there for the time of one look, and lies where git does not look for changes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """`path` is relative to the checkout, `token` what is written there."""
+
+    path: PurePosixPath
+    token: str
+
+
+@contextmanager
+def witnesses(checkouts: Iterable[Path]) -> Iterator[Mapping[Path, Witness]]:
+    """Write one witness into each checkout; leaving the block removes them all. One that takes none is left out."""
+    written = {}
+    with ExitStack() as removals:
+        for checkout in checkouts:
+            witness = Witness(_place(checkout), secrets.token_hex(16))
+            path = checkout / witness.path
+            removals.callback(path.unlink, missing_ok=True)
+            try:
+                path.write_text(witness.token, "ascii")
+                path.chmod(0o644)  # whoever runs the container is to read it, whatever our umask says
+            except OSError:
+                continue
+            written[checkout] = witness
+        yield written
+
+
+def _place(checkout: Path) -> PurePosixPath:
+    """In the git folder; where that lies outside of the checkout (a worktree, a submodule), right in the checkout."""
+    name = f"vendorws-verify-{secrets.token_hex(8)}"
+    git = checkout / ".git"
+    return PurePosixPath(".git", name) if git.is_dir() and not git.is_symlink() else PurePosixPath(f".{name}")
