@@ -7,6 +7,7 @@ with everything that it started.
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 
 NEVER = float("inf")
 _GRACE = 1.0  # seconds between asking a program to end and ending it
+_TICK = 0.2  # seconds between two looks at whether the run was stopped
 
 
 class Stopped(Exception):
@@ -71,10 +73,9 @@ class Processes:
         """
         process = self._start(command, cwd, environment, own_session=not on_our_terminal, has_input=stdin is not None)
         try:
-            if process.stdin is not None:
-                with suppress(BrokenPipeError), process.stdin as pipe:
-                    pipe.write((stdin or "").encode("utf-8", "surrogateescape"))
-            stdout, stderr, overdue = _read(process, deadline, on_stderr)
+            said = (stdin or "").encode("utf-8", "surrogateescape")
+            conversation = _Conversation(process, said, on_stderr)
+            overdue = conversation.hold(deadline, self._stop.is_set)
         except BaseException:
             _end(process.pid, signal.SIGKILL)
             raise
@@ -82,7 +83,8 @@ class Processes:
             self._ended(process)
         if self.stopped:
             raise Stopped
-        return Finished(process.returncode, stdout, stderr.decode("utf-8", "replace"), overdue)
+        stderr = conversation.stderr.decode("utf-8", "replace")
+        return Finished(process.returncode, conversation.stdout, stderr, overdue)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until the run is interrupted. Raises Stopped."""
@@ -125,39 +127,67 @@ class Processes:
         process.wait()
         with self._lock:
             self._running.discard(process.pid)
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
 
 
-def _read(
-    process: subprocess.Popen[bytes], deadline: float, on_stderr: Callable[[bytes], None] | None
-) -> tuple[bytes, bytes, bool]:
-    """Both outputs to their ends; where the deadline comes first, the program is ended and what was said is kept."""
-    assert process.stdout is not None and process.stderr is not None
-    heard: dict[int, list[bytes]] = {process.stdout.fileno(): [], process.stderr.fileno(): []}
-    of_stderr = process.stderr.fileno()
-    overdue = False
-    with selectors.PollSelector() as selector:
-        for descriptor in heard:
-            selector.register(descriptor, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(None if deadline == NEVER else max(0.0, deadline - time.monotonic()))
-            if not ready and overdue:
-                _end(process.pid, signal.SIGKILL)
-                break
-            if not ready:
-                _end(process.pid, signal.SIGTERM)
-                overdue, deadline = True, deadline + _GRACE
-            for key, _ in ready:
-                chunk = os.read(key.fd, 65536)
-                heard[key.fd].append(chunk)
-                if not chunk:
-                    selector.unregister(key.fd)
-                elif key.fd == of_stderr and on_stderr is not None:
-                    on_stderr(chunk)
-    stdout, stderr = (b"".join(chunks) for chunks in heard.values())
-    return stdout, stderr, overdue
+class _Conversation:
+    """What is said to a program and what it says, on all its pipes at once, so that neither waits for the other."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], said: bytes, on_stderr: Callable[[bytes], None] | None
+    ) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self._process, self._unsaid, self._on_stderr = process, said, on_stderr
+        self._stdout, self._stderr = process.stdout.fileno(), process.stderr.fileno()
+        self._heard: dict[int, list[bytes]] = {self._stdout: [], self._stderr: []}
+
+    @property
+    def stdout(self) -> bytes:
+        return b"".join(self._heard[self._stdout])
+
+    @property
+    def stderr(self) -> bytes:
+        return b"".join(self._heard[self._stderr])
+
+    def hold(self, deadline: float, stopped: Callable[[], bool]) -> bool:
+        """To its end; True where the deadline came first: then the program is ended, and what it said is kept."""
+        overdue = False
+        with selectors.PollSelector() as selector:
+            for descriptor in self._heard:
+                selector.register(descriptor, selectors.EVENT_READ, self._listen)
+            if self._process.stdin is not None:
+                selector.register(self._process.stdin.fileno(), selectors.EVENT_WRITE, self._speak)
+            while selector.get_map():
+                if time.monotonic() >= deadline:
+                    _end(self._process.pid, signal.SIGKILL if overdue else signal.SIGTERM)
+                    if overdue:
+                        break
+                    overdue, deadline = True, time.monotonic() + _GRACE
+                for key, _ in selector.select(min(_TICK, deadline - time.monotonic())):
+                    if not key.data(key.fd):
+                        selector.unregister(key.fd)
+                if stopped() and self._process.poll() is not None:
+                    break  # what it put into the background may keep its outputs open
+        return overdue
+
+    def _listen(self, descriptor: int) -> bool:
+        chunk = os.read(descriptor, 65536)
+        self._heard[descriptor].append(chunk)
+        if chunk and descriptor == self._stderr and self._on_stderr is not None:
+            self._on_stderr(chunk)
+        return bool(chunk)
+
+    def _speak(self, descriptor: int) -> bool:
+        """Say a part that fits; there is no more to say to a program that does not listen."""
+        with suppress(BrokenPipeError):
+            self._unsaid = self._unsaid[os.write(descriptor, self._unsaid[: select.PIPE_BUF]) :]
+            if self._unsaid:
+                return True
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return False
 
 
 def _end(pid: int, how: signal.Signals) -> None:
