@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from vendorws import __version__
-from vendorws.commands import audit, keyless, list_requirements, override, status, sync, undo, verify
+from vendorws.commands import audit, init, keyless, list_requirements, override, status, sync, undo, verify
 from vendorws.errors import VendorwsError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("list", short_help="Each requirements line, and its verdict.")(list_
 app.command("override", short_help="Mount the checkouts into Docker Compose.")(override.override)
 app.command("keyless", short_help="Build images from the checkouts, without a key.")(keyless.keyless)
 app.command("verify", short_help="Prove that edits are live in the container.")(verify.verify)
+app.command("init", short_help="Lay out what a project lacks.")(init.init)
 app.command("audit", short_help="Does an image give away a key?")(audit.audit)
 app.command("undo", short_help="Back to where the last sync began.")(undo.undo)
 
