@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import gone
 from vendorws.processes import Finished, Processes, Stopped
 
 
@@ -18,20 +19,6 @@ def shell(
     processes: Processes, script: str, cwd: Path, *, environment: Mapping[str, str] = {}, **how: object
 ) -> Finished:
     return processes.run(["sh", "-c", script], cwd=cwd, environment=environment, **how)  # type: ignore[arg-type]
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, within a moment."""
-    give_up = time.monotonic() + 3
-    while time.monotonic() < give_up:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def pids(folder: Path, count: int) -> list[int]:

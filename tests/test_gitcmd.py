@@ -1,0 +1,244 @@
+"""The door to git: what each command finds around it, when it is tried again, and when it is ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.git import git
+from tests.support.processes import gone
+from tests.support.project import Project
+from tests.support.remotes import Remote, Remotes
+from tests.support.sandbox import Sandbox
+from vendorws import gitcmd
+from vendorws.errors import EnvironmentProblem
+from vendorws.git_failures import GitFailed, GitTimedOut
+from vendorws.gitcmd import Git, network_config, require_git
+from vendorws.processes import Stopped
+
+
+@pytest.fixture
+def runner(project: Project) -> Git:
+    project.vendor.mkdir()
+    return Git(vendor=project.vendor, cwd=project.vendor)
+
+
+@pytest.fixture
+def billing(remotes: Remotes) -> Remote:
+    return remotes.create("acme/billing")
+
+
+def by_shell(runner: Git, script: str) -> str:
+    """What a shell says that git itself starts, as it starts ssh and hooks."""
+    return runner.call("-c", f"alias.by-shell=!{script}", "by-shell")
+
+
+# -- around a command ------------------------------------------------------------------------------------------
+
+
+def test_the_environment_of_a_command(runner: Git, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "1")
+    more = runner.with_environment({"GIT_SSH_COMMAND": "ssh -v"})
+    seen = dict(line.partition("=")[::2] for line in by_shell(more, "env").splitlines())
+    assert seen["LC_ALL"] == seen["LANGUAGE"] == "C", "what git says must be what git_failures reads"
+    assert seen["GIT_TERMINAL_PROMPT"] == "0"
+    assert seen["GIT_SSH_COMMAND"] == "ssh -v"
+    assert seen["HOME"] == os.environ["HOME"]
+    assert project.vendor in map(Path, seen["GIT_CEILING_DIRECTORIES"].split(":"))
+    assert "GIT_SSH_COMMAND" not in by_shell(runner, "env")
+
+
+@pytest.mark.parametrize("folder", [".", "billing", "billing/deep"])
+def test_git_never_finds_the_project_around_the_checkouts(runner: Git, project: Project, folder: str) -> None:
+    place = project.vendor / folder
+    place.mkdir(parents=True, exist_ok=True)
+    assert git(place, "rev-parse", "--show-toplevel") == str(project.repository), "as plain git does"
+    for here in (replace(runner, cwd=place), runner.inside(place)):
+        with pytest.raises(GitFailed) as failed:
+            here.call("rev-parse", "--show-toplevel")
+        assert "not a git repository" in failed.value.git_says
+
+
+def test_a_vendor_that_is_reached_by_a_link(project: Project, tmp_path: Path) -> None:
+    (project.vendor / "billing").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(project.root)
+    vendor = tmp_path / "link" / "vendor"
+    assert Git(vendor=vendor, cwd=vendor / "billing").run("rev-parse", "--git-dir").code == 128
+
+
+def test_inside_a_checkout_that_folder_is_the_work_tree(runner: Git, project: Project, billing: Remote) -> None:
+    git(project.vendor, "clone", "--quiet", billing.url, "billing")
+    inside = runner.inside(project.checkout("billing"))
+    git(project.checkout("billing"), "config", "core.worktree", str(project.root))
+    assert inside.call("rev-parse", "--show-toplevel").strip() == str(project.checkout("billing"))
+
+
+def test_what_holds_whatever_is_configured(runner: Git, sandbox: Sandbox) -> None:
+    sandbox.add_git_config('[protocol]\n\tallow = always\n[protocol "ext"]\n\tallow = always\n')
+    sandbox.add_git_config("[core]\n\tfsmonitor = true\n[submodule]\n\trecurse = true\n[gc]\n\tauto = 1\n")
+    with pytest.raises(GitFailed, match="git does not allow that kind of URL"):
+        runner.call("ls-remote", f"ext::touch {sandbox.home}/executed")
+    assert not (sandbox.home / "executed").exists()
+    for name in ("core.fsmonitor", "submodule.recurse", "maintenance.auto"):
+        assert runner.call("config", name).strip() == "false"
+    assert runner.call("config", "gc.auto").strip() == "0"
+    assert runner.call("config", "clone.defaultRemoteName").strip() == "origin"
+
+
+def test_what_is_said_and_heard(runner: Git) -> None:
+    assert runner.call("hash-object", "--stdin", stdin="hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a\n"
+    finished = runner.run("rev-parse", "--verify", "no-such-thing")
+    assert finished.code == 128 and "not a git repository" in finished.stderr
+
+
+def test_a_failure_names_the_command_and_no_secret(runner: Git) -> None:
+    with pytest.raises(GitFailed) as failed:
+        runner.call("frobnicate", "https://joe:secret@host/x y")
+    assert failed.value.message == "`git frobnicate 'https://joe:****@host/x y'` ended with 1"
+    assert failed.value.hint == "Run it by hand to see more (-v shows each one)."
+
+
+def test_each_command_is_traced_without_secrets(runner: Git, project: Project) -> None:
+    seen: list[str] = []
+    traced = replace(runner, trace=seen.append)
+    traced.run("config", "--get", "x.y")
+    replace(traced, cwd=project.root).run("check-ref-format", "https://joe:secret@host/")
+    assert seen == ["vendor: git config --get x.y", "site: git check-ref-format https://joe:****@host/"]
+
+
+def test_no_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_git()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EnvironmentProblem, match="git is not installed"):
+        require_git()
+
+
+# -- the network -----------------------------------------------------------------------------------------------
+
+
+def test_what_the_developer_configured_for_the_network(runner: Git, project: Project, sandbox: Sandbox) -> None:
+    """That of the developer counts, that of the project's own repository is nobody else's business."""
+    git(project.repository, "config", "core.sshCommand", "ssh -i project")
+    git(project.repository, "config", "url.file:///nowhere/.insteadOf", "ssh://")
+    config = network_config(runner)
+    assert config.ssh_command is None and config.ssh_variant is None
+    assert all(base != "file:///nowhere/" for _, base in config.rewrites)
+
+    sandbox.add_git_config('[core]\n\tsshCommand = ssh -i "/my keys/acme"\n[ssh]\n\tvariant = simple\n')
+    sandbox.add_git_config('[url "https://github.com/"]\n\tinsteadOf = gh:\n\tinsteadOf = "hub "\n')
+    config = network_config(runner)
+    assert (config.ssh_command, config.ssh_variant) == ("ssh -i /my keys/acme", "simple")
+    assert config.rewrites[-2:] == (("gh:", "https://github.com/"), ("hub ", "https://github.com/"))
+
+
+def test_progress_is_told_in_few_words(runner: Git, billing: Remote) -> None:
+    for number in range(20):
+        billing.commit({f"file{number}": "x" * 1000 * number})
+    seen: list[str] = []
+    replace(runner, watch=seen.append).call("clone", "--progress", "--", billing.url, "billing", progress=True)
+    assert {line.split()[0] for line in seen} >= {"counting", "receiving"}
+    assert any(line.startswith("receiving ") and "/" in line for line in seen)
+
+
+def test_sessions_are_counted_while_the_remote_is_spoken_to(runner: Git, billing: Remote) -> None:
+    events: list[str] = []
+
+    class Sessions:
+        def __enter__(self) -> None:
+            events.append("begins")
+
+        def __exit__(self, *_: object) -> None:
+            events.append("ends")
+
+    counted = replace(runner, sessions=Sessions(), trace=lambda _line: events.append("git"))
+    counted.run("config", "--get", "x.y")
+    counted.call("ls-remote", "--", billing.url, progress=True)
+    assert events == ["git", "begins", "git", "ends"]
+
+
+def ssh_that(sandbox: Sandbox, script: str) -> str:
+    """A program in place of ssh; it counts how often it was started, in `attempts`."""
+    program = sandbox.bin / "ssh-that"
+    program.write_text(f'#!/bin/sh\necho >> "{sandbox.home}/attempts"\n{script}\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def attempts(sandbox: Sandbox) -> int:
+    return len((sandbox.home / "attempts").read_text().splitlines())
+
+
+SERVE = 'shift $(($# - 1)); exec sh -c "$1"'
+"""What ssh does on a good day, without a network: run the command that git asks the server to run."""
+DROP = "echo 'kex_exchange_identification: Connection closed by remote host' >&2; exit 255"
+
+
+def test_a_dropped_connection_is_tried_again(
+    runner: Git, billing: Remote, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitcmd, "_PAUSES", (0.01, 0.01, 0.01))
+    ssh = ssh_that(sandbox, f'[ $(wc -l < "$HOME/attempts") -ge 3 ] || {{ {DROP}; }}\n{SERVE}')
+    by_ssh = runner.with_environment({"GIT_SSH": ssh, "GIT_SSH_VARIANT": "ssh"})
+    listed = by_ssh.call("ls-remote", "--", f"ssh://example.test{billing.bare}", "refs/heads/main", progress=True)
+    assert listed.startswith(billing.head())
+    assert attempts(sandbox) == 3
+
+
+def test_in_the_end_a_dropped_connection_is_a_failure(
+    runner: Git, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitcmd, "_PAUSES", (0.01, 0.01, 0.01))
+    by_ssh = runner.with_environment({"GIT_SSH": ssh_that(sandbox, DROP), "GIT_SSH_VARIANT": "ssh"})
+    with pytest.raises(GitFailed, match="the connection was lost"):
+        by_ssh.call("ls-remote", "--", "ssh://example.test/x", progress=True)
+    assert attempts(sandbox) == 4
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_what_will_fail_again_is_tried_once(runner: Git, sandbox: Sandbox, progress: bool) -> None:
+    refused = "echo 'git@example.test: Permission denied (publickey).' >&2; exit 255"
+    ssh = ssh_that(sandbox, refused if progress else DROP)
+    by_ssh = runner.with_environment({"GIT_SSH": ssh, "GIT_SSH_VARIANT": "ssh"})
+    assert by_ssh.run("ls-remote", "--", "ssh://example.test/x", progress=progress).code == 128
+    assert attempts(sandbox) == 1
+
+
+# -- the end ---------------------------------------------------------------------------------------------------
+
+
+def timed(runner: Git, seconds: float) -> Git:
+    return replace(runner, timeout=seconds, deadline=time.monotonic() + seconds)
+
+
+def test_a_timeout_ends_git_and_its_children(runner: Git, sandbox: Sandbox, project: Project) -> None:
+    ssh = ssh_that(sandbox, f'echo $$ > "{sandbox.home}/pid"; sleep 60')
+    by_ssh = timed(runner, 1).with_environment({"GIT_SSH": ssh, "GIT_SSH_VARIANT": "ssh"})
+    start = time.monotonic()
+    with pytest.raises(GitTimedOut) as timed_out:
+        by_ssh.call("clone", "--", "ssh://joe:secret@example.test/x", str(project.vendor / "x"), progress=True)
+    assert time.monotonic() - start < 4
+    message = timed_out.value.message
+    assert message.startswith("`git clone -- ssh://joe:****@example.test/x ")
+    assert message.endswith(" did not finish within 1 seconds")
+    assert timed_out.value.code_of_exit == 3
+    assert gone(int((sandbox.home / "pid").read_text()))
+    assert not (project.vendor / "x").exists(), "git itself tidies up when it is asked to end"
+
+
+def test_one_that_ends_in_time_is_left_alone(runner: Git) -> None:
+    assert timed(runner, 30).run("--version").code == 0
+
+
+def test_once_stopped_nothing_runs(runner: Git) -> None:
+    runner.processes.stop()
+    calls: tuple[Callable[[], object], ...] = (lambda: runner.run("--version"), lambda: runner.call("--version"))
+    for call in calls:
+        with pytest.raises(Stopped):
+            call()
