@@ -91,17 +91,18 @@ def _git_config(settings: Settings, access: Access) -> tuple[Change, ...]:
 
 
 def show(out: Console, changes: Sequence[Change]) -> None:
-    """Every change as a diff; on a terminal what is added is green."""
+    """Every change as a diff; on a terminal what is added is green. Elsewhere it is what `git apply -p0` takes."""
     from rich.text import Text
 
     from vendorws import scaffold
 
-    for change in changes:
-        for row in scaffold.diff(change).splitlines():
-            style = (
-                "green" if row.startswith("+") and not row.startswith("+++") else "bold" if row[:3] in _HEADS else ""
-            )
-            out.print(Text(row, style=style))
+    text = "".join(scaffold.diff(change) for change in changes)
+    if not out.is_terminal:
+        out.file.write(text)  # rich would make blanks of tabs
+        return
+    for row in text.splitlines():
+        style = "bold" if row[:3] in _HEADS else "green" if row.startswith("+") else ""
+        out.print(Text(row, style=style))
 
 
 _HEADS = ("---", "+++")
