@@ -19,7 +19,7 @@ from vendorws.keyless_build import ImageBuild, hidden_parts
 from vendorws.model import Broken, Checkout, EmptyFolder, Missing, Occupied, Outcome, Pin, Requirements, Symlink
 from vendorws.plan import Wish
 from vendorws.settings import Settings
-from vendorws.sync import DEFAULT_JOBS, Options, status
+from vendorws.sync import Options, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def inspect(
     vendor = Path(os.path.relpath(settings.vendor))
     how = Options(
         wish=Wish(),
-        jobs=DEFAULT_JOBS,
+        jobs=settings.jobs,
         timeout=settings.timeout,
         dry_run=False,
         wait=True,

@@ -102,5 +102,6 @@ def submodule_url(written: str, parent: str) -> str:
         dots, _, written = written.partition("/")
         if dots == "..":
             head, slash, _ = base.rpartition("/")
-            base, separator = (head, separator) if slash else (base.rpartition(":")[0], ":")
+            host, colon, _ = base.rpartition(":")
+            base, separator = (head, separator) if slash else (host, colon) if colon else (".", separator)
     return f"{base}{separator}{written}".rstrip("/")

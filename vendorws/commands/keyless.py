@@ -80,10 +80,9 @@ def _text(plan: KeylessPlan, state: str, builds: Sequence[ImageBuild]) -> str:
     text = f"{plan.path.parent.name}/{plan.path.name} {state}\n"
     for build in builds:
         if not is_prepared(build):
-            where = f"In {build.dockerfile or 'the Dockerfile'}" + (
-                f" (service {build.service})" if build.service else ""
-            )
-            text += f"\n{where} let pip install like this:\n\n"
+            where = os.path.relpath(build.dockerfile) if build.dockerfile else "the Dockerfile"
+            service = f" (service {build.service})" if build.service else ""
+            text += f"\nIn {where}{service} let pip install like this:\n\n"
             text += "".join(f"    {row}\n" for row in run_line(build).splitlines())
     return text
 
