@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from vendorws.errors import ExitCode, VendorwsError
+from vendorws.model import Failure
 from vendorws.redaction import redact
 
 
@@ -182,6 +183,17 @@ class GitTimedOut(GitFailed):
         self.message = f"`{redact(command)}` did not finish within {seconds:g} seconds"
         self.hint = "Check the connection, or allow more with --timeout SECONDS."
         self.code_of_exit = ExitCode.NETWORK
+
+
+def as_failure(error: Exception) -> Failure:
+    """An expected error, or one of the operating system, as the outcome of one repository."""
+    if isinstance(error, GitFailed):
+        return Failure(error.message, error.hint, error.git_says, error.code_of_exit)
+    if isinstance(error, VendorwsError):
+        return Failure(error.message, error.hint, "", error.exit_code)
+    assert isinstance(error, OSError)
+    where = f"{error.filename}: " if error.filename else ""
+    return Failure(f"{where}{error.strerror}", "", "", ExitCode.ATTENTION)
 
 
 def _last_words(stderr: str) -> str:

@@ -105,8 +105,8 @@ class Git:
 
     @property
     def ceilings(self) -> str:
-        """Where git stops looking for a repository: at the folder of the checkouts."""
-        return os.pathsep.join({str(self.vendor), os.path.realpath(self.vendor)})
+        """Where git stops looking for a repository: a checkout does not lead to vendor/, nor vendor/ to the project."""
+        return os.pathsep.join(os.path.realpath(folder) for folder in (self.vendor, self.vendor.parent))
 
     def _full_environment(self) -> dict[str, str]:
         return {
@@ -138,24 +138,34 @@ def patiently(processes: Processes, attempt: Callable[[], Finished]) -> Finished
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """What the user's and the system's git config say about reaching a remote: `core.sshCommand`, `ssh.variant`,
-    and `url.<base>.insteadOf` as pairs of prefix and base."""
+    """What the user's and the system's git config say about reaching a remote.
+
+    That is `core.sshCommand`, `ssh.variant`, `url.<base>.insteadOf` as pairs of prefix and base, and whether some of
+    it depends on where the repository is (`includeIf`).
+    """
 
     ssh_command: str | None
     ssh_variant: str | None
     rewrites: tuple[tuple[str, str], ...]
+    is_conditional: bool
+
+
+_OF_THE_NETWORK = r"^(core\.sshcommand|ssh\.variant|url\..*\.insteadof|includeif\..*\.path)$"
 
 
 def network_config(runner: Git) -> NetworkConfig:
-    """Read with one git process. Raises Stopped."""
-    pattern = r"^(core\.sshcommand|ssh\.variant|url\..*\.insteadof)$"
-    listed = runner.run("config", "--null", "--get-regexp", pattern).text
-    pairs = [(key, value) for key, _, value in (entry.partition("\n") for entry in listed.split("\0")) if key]
+    """Read with one git process; what a repository itself says does not count. Raises Stopped."""
+    listed = runner.run("config", "--null", "--show-scope", "--get-regexp", _OF_THE_NETWORK).text.split("\0")
+    entries = [
+        entry.partition("\n") for scope, entry in zip(listed[::2], listed[1::2], strict=False) if scope != "local"
+    ]
+    pairs = [(key, value) for key, _, value in entries]
     last = dict(pairs)
     rewrites = tuple(
         (value, key.removeprefix("url.").removesuffix(".insteadof")) for key, value in pairs if key.startswith("url.")
     )
-    return NetworkConfig(last.get("core.sshcommand"), last.get("ssh.variant"), rewrites)
+    conditional = any(key.startswith("includeif.") for key, _ in pairs)
+    return NetworkConfig(last.get("core.sshcommand"), last.get("ssh.variant"), rewrites, conditional)
 
 
 def contact(runner: Git, url: str) -> Finished:

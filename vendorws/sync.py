@@ -11,24 +11,23 @@ import os
 import secrets
 import shlex
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import cached_property, partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Semaphore
+from queue import SimpleQueue
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from vendorws import moves
 from vendorws.errors import EnvironmentProblem, ExitCode, UsageError, VendorwsError
 from vendorws.files import write_atomically
-from vendorws.git_failures import GitFailed, GitTimedOut, is_passing
-from vendorws.gitcmd import Git, contact, network_config, patiently
+from vendorws.git_failures import as_failure
+from vendorws.gitcmd import Git
 from vendorws.lock import workspace_lock
 from vendorws.model import (
     Checkout,
@@ -48,17 +47,24 @@ from vendorws.model import (
     Target,
     Tips,
 )
+from vendorws.network import Network, Route, can_ask
 from vendorws.observation import observe
 from vendorws.plan import Wish, decide, needs_remote
-from vendorws.processes import NEVER, Processes, Stopped
+from vendorws.processes import Processes, Stopped
 from vendorws.redaction import redact
 from vendorws.rescue import run_name
 from vendorws.settings import Settings
-from vendorws.ssh import MOST_SESSIONS, SharedConnections, socket_folder, ssh_command
+from vendorws.ssh import MOST_SESSIONS
 from vendorws.targets import Asked, find_target
-from vendorws.urls import SshDestination, rewritten, server, ssh_destination
 
-DEFAULT_JOBS = 8
+_T = TypeVar("_T")
+
+DEFAULT_JOBS = MOST_SESSIONS
+"""Repositories that speak with their remotes at a time: one connection to an OpenSSH server takes no more."""
+
+LOOKING_JOBS = 2 * (os.cpu_count() or 1)
+"""Repositories that are looked at at a time."""
+
 _MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodules; more would be a loop
 
 
@@ -76,13 +82,14 @@ class Display(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run: `jobs` repositories at a time, `timeout` in seconds for each, and whether to change anything.
+    """How to run: `jobs` repositories at a time (None: as many as were measured to be best), `timeout` in seconds
+    for each, and whether to change anything.
 
     `at` gives the path to type for a pin's checkout in the commands that are suggested.
     """
 
     wish: Wish
-    jobs: int
+    jobs: int | None
     timeout: float
     dry_run: bool
     wait: bool
@@ -154,15 +161,16 @@ def _sweep(vendor: Path) -> None:
 
 @dataclass(frozen=True)
 class _Crew:
-    """What the workers of one run share."""
+    """What the workers of one run share. `events` are things to do on the main thread."""
 
     settings: Settings
     options: Options
     run: str
     look_only: bool
     fetch: bool
+    display: Display
     processes: Processes = field(default_factory=Processes)
-    news: SimpleQueue[tuple[Pin, str]] = field(default_factory=SimpleQueue)
+    events: SimpleQueue[Callable[[], None]] = field(default_factory=SimpleQueue)
 
     def git(self, pin: Pin | None = None) -> Git:
         vendor = self.settings.vendor
@@ -172,9 +180,13 @@ class _Crew:
             processes=self.processes,
             timeout=self.options.timeout,
             deadline=time.monotonic() + self.options.timeout,
-            watch=None if pin is None else lambda text: self.news.put((pin, text)),
+            watch=None if pin is None else partial(self.tell, pin),
             trace=self.options.trace,
         )
+
+    def tell(self, pin: Pin, text: str) -> None:
+        """Show how far a repository is."""
+        self.events.put(partial(self.display.progress, pin, text))
 
 
 def _run(
@@ -187,49 +199,129 @@ def _run(
     fetch: bool = True,
 ) -> Result:
     run = run_name(datetime.now(timezone.utc), secrets.token_hex(2))
-    crew = _Crew(settings, options, run, look_only, fetch)
-    futures: dict[Pin, Future[Outcome]] = {}
-    with (
-        _sigterm_as_interrupt(),
-        ThreadPoolExecutor(max(1, options.jobs)) as executor,
-        closing(_Network(crew, display)) as network,
-    ):
+    crew = _Crew(settings, options, run, look_only, fetch, display)
+    with _sigterm_as_interrupt(), closing(_Foreman(crew, pins)) as foreman:
         try:
-            looks = dict(zip(pins, executor.map(lambda pin: _look(crew, pin), pins), strict=True))
-            routes = network.prepare(executor, looks)
-            for pin in pins:
-                futures[pin] = executor.submit(_bring, crew, pin, looks[pin], routes.get(pin))
-            _watch(crew, futures.values(), display)
+            foreman.work()
         except KeyboardInterrupt:
             with _deaf_to_interrupts():
-                executor.shutdown(wait=False, cancel_futures=True)
-                crew.processes.stop()
-                executor.shutdown()
-    outcomes = tuple(_outcome(pin, futures.get(pin)) for pin in pins)
-    return Result(outcomes, interrupted=crew.processes.stopped)
+                foreman.stop()
+    return Result(tuple(map(foreman.outcome, pins)), interrupted=crew.processes.stopped)
 
 
-def _watch(crew: _Crew, futures: Iterable[Future[Outcome]], display: Display) -> None:
-    """Show the outcomes as they come, with the workers' news in between."""
-    waiting = set(futures)
-    while waiting:
-        ended, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
-        while True:
-            try:
-                pin, text = crew.news.get_nowait()
-            except Empty:
-                break
-            display.progress(pin, text)
-        for future in ended:
-            display.finished(future.result())
+class _Foreman:
+    """The main thread: it hands out work as it becomes possible, and is told what came of it, one event at a time.
 
+    Every pin is looked at; one that needs its remote waits until the way to that server is found; then it is brought
+    to its place. Looking is work for this machine, the rest mostly waiting for another one: each has threads of its
+    own.
+    """
 
-def _outcome(pin: Pin, future: Future[Outcome] | None) -> Outcome:
-    """What became of a pin; its turn may not have come before the run was interrupted."""
-    if future is not None and not future.cancelled():
-        return future.result()
-    failure = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
-    return Outcome(pin, (), None, None, failure, 0.0)
+    def __init__(self, crew: _Crew, pins: Sequence[Pin]) -> None:
+        jobs = crew.options.jobs
+        self.crew, self.pins = crew, pins
+        self.lookers = ThreadPoolExecutor(jobs or LOOKING_JOBS)
+        self.callers = ThreadPoolExecutor(8)
+        self.bringers = ThreadPoolExecutor(jobs or DEFAULT_JOBS)
+        self.still_looking, self.handed_out = len(pins), 0
+        self.waiting: dict[str | None, list[tuple[Pin, Finding]]] = {}
+        self.routes: dict[str | None, Route | Failure] = {}
+        self.brought: dict[Pin, Future[Outcome]] = {}
+        self.checkout: Path | None = None
+        self.asks = can_ask()
+
+    def work(self) -> None:
+        """Until every pin has its outcome. Raises KeyboardInterrupt."""
+        for pin in self.pins:
+            self.hand_out(self.lookers, partial(_look, self.crew, pin), partial(self.looked, pin))
+        while self.handed_out:
+            self.crew.events.get()()
+
+    def hand_out(self, executor: ThreadPoolExecutor, work: Callable[[], _T], then: Callable[[_T], None]) -> Future[_T]:
+        """Have `work` done by a worker, and `then` on this thread with what came of it."""
+        self.handed_out += 1
+        future = executor.submit(work)
+        future.add_done_callback(lambda done: self.crew.events.put(partial(self.came_back, done, then)))
+        return future
+
+    def came_back(self, done: Future[_T], then: Callable[[_T], None]) -> None:
+        self.handed_out -= 1
+        then(done.result())
+
+    def looked(self, pin: Pin, look: Finding | Failure) -> None:
+        """A look has ended: the pin's work can begin, or must wait for its server."""
+        self.still_looking -= 1
+        if isinstance(look, Checkout) and self.checkout is None:
+            self.checkout = self.crew.settings.vendor / pin.name
+        if isinstance(look, Failure) or not _will_talk(self.crew, pin, look):
+            self.bring(pin, look, None)
+        elif isinstance(look, Checkout) and look.ssh_command:
+            self.bring(pin, look, self.network.own_way(look.ssh_command))
+        else:
+            self.wait_for_server(pin, look)
+        if self.asks and not self.still_looking:
+            self.ask_each_server()
+
+    def wait_for_server(self, pin: Pin, look: Finding) -> None:
+        server = self.network.server(pin.url)
+        if server in self.routes:
+            self.bring(pin, look, self.routes[server])
+            return
+        is_first = server not in self.waiting
+        self.waiting.setdefault(server, []).append((pin, look))
+        if is_first and not self.asks:
+            call = partial(self.network.contact, pin.url, ask=False)
+            self.hand_out(self.callers, call, partial(self.contacted, server))
+
+    def ask_each_server(self) -> None:
+        """On a terminal the servers are contacted here, one by one, where each may ask for what it needs."""
+        if not self.waiting:
+            return
+        with self.crew.display.paused():
+            for server, ((pin, _), *_) in self.waiting.items():
+                if server is not None:
+                    self.crew.display.note(f"contacting {redact(server)}")
+                self.routes[server] = self.network.contact(pin.url, ask=True)
+        for server in tuple(self.waiting):
+            self.contacted(server, self.routes[server])
+
+    def contacted(self, server: str | None, route: Route | Failure) -> None:
+        """The way to a server is found, or there is none: everything that waited for it goes on."""
+        self.routes[server] = route
+        for pin, look in self.waiting.pop(server):
+            self.bring(pin, look, route)
+
+    def bring(self, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> None:
+        work = partial(_bring, self.crew, pin, look, route)
+        self.brought[pin] = self.hand_out(self.bringers, work, self.crew.display.finished)
+
+    @cached_property
+    def network(self) -> Network:
+        return Network(self.crew.git(), self.checkout)
+
+    def stop(self) -> None:
+        """End all work within a moment."""
+        executors = (self.lookers, self.callers, self.bringers)
+        for executor in executors:
+            executor.shutdown(wait=False, cancel_futures=True)
+        self.crew.processes.stop()
+        for executor in executors:
+            executor.shutdown()
+
+    def close(self) -> None:
+        """Let the workers go, and hang up."""
+        for executor in (self.lookers, self.callers, self.bringers):
+            executor.shutdown(cancel_futures=True)
+        if "network" in self.__dict__:
+            self.network.close()
+
+    def outcome(self, pin: Pin) -> Outcome:
+        """What became of a pin; its turn may not have come before the run was interrupted."""
+        future = self.brought.get(pin)
+        if future is not None and not future.cancelled():
+            return future.result()
+        failure = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
+        return Outcome(pin, (), None, None, failure, 0.0)
 
 
 @contextmanager
@@ -273,15 +365,29 @@ def _look(crew: _Crew, pin: Pin) -> Finding | Failure:
     except Stopped:
         raise
     except (VendorwsError, OSError) as error:
-        return _failure(error)
+        return as_failure(error)
 
 
-def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: _Route | Failure | None) -> Outcome:
+def _will_talk(crew: _Crew, pin: Pin, look: Finding) -> bool:
+    """Whether there is something to ask or to get for a pin."""
+    if not crew.fetch:
+        return False
+    if isinstance(look, Missing | EmptyFolder):
+        return not (crew.options.dry_run or crew.look_only)
+    step = decide(pin, look, crew.options.wish, at="")
+    return isinstance(step, Retarget) or needs_remote(pin, look)
+
+
+def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
+    """To its place; `route` is the way to its server, if that is needed, or why there is none."""
     start = time.monotonic()
     if isinstance(look, Failure):
         return Outcome(pin, (), None, None, look, 0.0)
-    crew.news.put((pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking"))
-    journey = _Journey(crew, moves.Work(_git_for(crew, pin, look, route), pin, crew.run), look)
+    crew.tell(pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking")
+    git = crew.git(pin)
+    if isinstance(route, Route):
+        git = replace(git.with_environment({"GIT_SSH_COMMAND": route.ssh}), sessions=route.sessions)
+    journey = _Journey(crew, moves.Work(git, pin, crew.run), look)
     failure = route if isinstance(route, Failure) else None
     try:
         if failure is None:
@@ -289,17 +395,8 @@ def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: _Route | Failu
     except Stopped:
         failure = Failure("interrupted", "", "", ExitCode.INTERRUPTED)
     except (VendorwsError, OSError) as error:
-        failure = _failure(error)
+        failure = as_failure(error)
     return Outcome(pin, tuple(journey.done), journey.verdict(), journey.finding, failure, time.monotonic() - start)
-
-
-def _git_for(crew: _Crew, pin: Pin, look: Finding, route: _Route | Failure | None) -> Git:
-    git = crew.git(pin)
-    if not isinstance(route, _Route):
-        return git
-    own = look.ssh_command if isinstance(look, Checkout) else None
-    ssh = ssh_command(os.environ, own).mute if own else route.ssh
-    return replace(git.with_environment({"GIT_SSH_COMMAND": ssh}), sessions=route.sessions)
 
 
 class _Journey:
@@ -356,99 +453,3 @@ class _Journey:
         quiet = self.crew.options.dry_run or self.crew.look_only
         if not quiet and isinstance(self.finding, Checkout) and self.verdict().state is State.IN_SYNC:
             moves.adopt(self.work, self.finding)
-
-
-def _failure(error: Exception) -> Failure:
-    if isinstance(error, GitFailed):
-        return Failure(error.message, error.hint, error.git_says, error.code_of_exit)
-    if isinstance(error, VendorwsError):
-        return Failure(error.message, error.hint, "", error.exit_code)
-    assert isinstance(error, OSError)
-    where = f"{error.filename}: " if error.filename else ""
-    return Failure(f"{where}{error.strerror}", "", "", ExitCode.ATTENTION)
-
-
-# -- the network -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """How a server is reached: the ssh command for git, and how much may be asked of the server at a time."""
-
-    ssh: str
-    sessions: Semaphore
-
-
-class _Network:
-    """The servers of one run: each is contacted once, alone, before the work; all work on it goes the same way."""
-
-    def __init__(self, crew: _Crew, display: Display) -> None:
-        self._crew, self._display = crew, display
-        self._connections: SharedConnections | None = None
-
-    def prepare(self, executor: ThreadPoolExecutor, looks: dict[Pin, Finding | Failure]) -> dict[Pin, _Route | Failure]:
-        """Contact the servers that are needed: the way to each, or why there is none, by pin. Raises Stopped."""
-        talking = [pin for pin, look in looks.items() if _will_talk(self._crew, pin, look)]
-        if not talking:
-            return {}
-        config = network_config(self._crew.git())
-        command = ssh_command(os.environ, config.ssh_command, config.ssh_variant)
-        self._connections = SharedConnections(command, self._crew.processes, socket_folder(os.environ))
-        urls = {pin: rewritten(pin.url, config.rewrites) for pin in talking}
-        one_each = {server(url): url for url in urls.values()}
-        if sys.stdin.isatty() and sys.stderr.isatty():
-            with self._display.paused():
-                routes = {name: self._ask(name, url) for name, url in one_each.items()}
-        else:
-            routes = dict(zip(one_each, executor.map(self._connect, one_each.values()), strict=True))
-        return {pin: routes[server(url)] for pin, url in urls.items()}
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._connections is not None:
-            self._connections.close()
-
-    def _ask(self, name: str | None, url: str) -> _Route | Failure:
-        """Contact a server on the terminal, where it may ask for whatever it needs."""
-        if name is None:
-            return self._route(None)
-        self._display.note(f"contacting {redact(name)}")
-        destination = ssh_destination(url)
-        if destination is None or not self._shared.can_share(destination):
-            contact(self._crew.git(), url)
-            return self._route(None)
-        return self._open(destination, ask=True)
-
-    def _connect(self, url: str) -> _Route | Failure:
-        destination = ssh_destination(url)
-        if destination is None or not self._shared.can_share(destination):
-            return self._route(None)
-        return self._open(destination, ask=False)
-
-    def _open(self, destination: SshDestination, *, ask: bool) -> _Route | Failure:
-        timeout = self._crew.options.timeout
-        deadline = NEVER if ask else time.monotonic() + timeout
-        opened = patiently(self._crew.processes, lambda: self._shared.open(destination, ask=ask, deadline=deadline))
-        if opened.overdue:
-            return _failure(GitTimedOut(f"ssh {destination.host}", timeout))
-        refused = GitFailed(f"ssh {destination.host}", opened.code, opened.stderr)
-        if opened.code != 0 and refused.code_of_exit is ExitCode.NETWORK and not is_passing(opened.stderr):
-            return _failure(refused)
-        return self._route(destination)
-
-    def _route(self, destination: SshDestination | None) -> _Route:
-        return _Route(self._shared.command_for(destination), Semaphore(MOST_SESSIONS))
-
-    @property
-    def _shared(self) -> SharedConnections:
-        assert self._connections is not None
-        return self._connections
-
-
-def _will_talk(crew: _Crew, pin: Pin, look: Finding | Failure) -> bool:
-    if isinstance(look, Failure) or not crew.fetch:
-        return False
-    if isinstance(look, Missing | EmptyFolder):
-        return not (crew.options.dry_run or crew.look_only)
-    step = decide(pin, look, crew.options.wish, at="")
-    return isinstance(step, Retarget) or needs_remote(pin, look)

@@ -41,7 +41,7 @@ def status(
     from vendorws.pins import read_valid_requirements
     from vendorws.plan import Wish
     from vendorws.settings import read_settings
-    from vendorws.sync import DEFAULT_JOBS, Options
+    from vendorws.sync import Options
     from vendorws.sync import status as run
 
     require_git()
@@ -52,7 +52,7 @@ def status(
     here = shared.shown_path(settings.root)
     how = Options(
         wish=Wish(),
-        jobs=jobs or settings.jobs or DEFAULT_JOBS,
+        jobs=jobs or settings.jobs,
         timeout=timeout or settings.timeout,
         dry_run=False,
         wait=True,

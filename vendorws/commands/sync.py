@@ -54,7 +54,7 @@ def sync(
     from vendorws.pins import read_valid_requirements
     from vendorws.plan import Wish
     from vendorws.settings import read_settings
-    from vendorws.sync import DEFAULT_JOBS, Options
+    from vendorws.sync import Options
     from vendorws.sync import sync as run
 
     require_git()
@@ -66,7 +66,7 @@ def sync(
     here = shared.shown_path(settings.root)
     how = Options(
         wish=Wish(switch=switch, fix_url=fix_url),
-        jobs=jobs or settings.jobs or DEFAULT_JOBS,
+        jobs=jobs or settings.jobs,
         timeout=timeout or settings.timeout,
         dry_run=dry_run,
         wait=wait,
