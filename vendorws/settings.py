@@ -112,9 +112,10 @@ def _read_table(file: Path) -> dict[str, Any]:
     if "vendorws" not in text:
         return {}
     try:
-        table = tomllib.loads(text).get("tool", {}).get("vendorws", {})
+        tool = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file} is not valid TOML: {error}.", "Mend that line and run the command again.") from error
+    table = tool.get("vendorws", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
         raise UsageError(f"{file}: tool.vendorws is not a table.", "Write it as [tool.vendorws].")
     return table
@@ -151,7 +152,7 @@ def _positive_int(table: Mapping[str, object], key: str) -> int | None:
 
 def _positive_number(table: Mapping[str, object], key: str, default: float) -> float:
     value = table.get(key, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise UsageError(f"[tool.vendorws] {key} must be a number of seconds above 0.", f"For example {key} = 600.")
     return float(value)
 
