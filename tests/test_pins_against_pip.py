@@ -19,8 +19,9 @@ from tests.support import pip_oracle, pip_verdicts
 from tests.support.git import git
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remotes
+from vendorws.markers import marker_environment
 from vendorws.model import Pin, Requirements
-from vendorws.pins import marker_environment, parse, read_requirements
+from vendorws.pins import parse, read_requirements
 from vendorws.requirement_lines import Unreadable, decode, logical_lines, read_lines
 from vendorws.settings import read_settings
 

@@ -68,11 +68,11 @@ def read_editable(target: str, since: tuple[Bound, ...] = ()) -> Asked:
     if vcs_url.CONTROL.search(target):
         raise Wrong("There is a control character in this line.", "Remove it.")
     direct = read_direct(target)
-    asked = _by_name(direct, direct.url or "") if direct else _by_egg(target)
+    asked = _by_name(direct, direct.url or "", target) if direct else _by_egg(target)
     asked = replace(asked, since=(*asked.since, *since))
     if asked.since and asked.until and max(asked.since) >= min(asked.until):
         both = f"{max(asked.since)[1]}, and {min(asked.until)[1]}"
-        raise Wrong(f"No pip takes both in one line: {both}.", USAGE)
+        raise Wrong(f"No pip takes both in one line: {both}.", rewritten(asked))
     return asked
 
 
@@ -103,15 +103,20 @@ def _pep508(text: str) -> Pep508 | None:
         return None
 
 
-def _by_name(direct: Pep508, url: str) -> Asked:
+def _by_name(direct: Pep508, url: str, target: str) -> Asked:
+    stub = vcs_url.is_stub(url) and _known_kind(url) is None
+    kind = "git" if stub else _known_kind(url)
+    if kind is None:
+        raise _no_repository(url, target)
+    bound = egg_bound(url)
     return Asked(
-        kind=_kind(url, url),
+        kind=kind,
         url=url,
         name=direct.name,
         extras=tuple(sorted(direct.extras)),
         marker=direct.marker,
         since=(_SINCE_DIRECT,),
-        until=(bound,) if (bound := egg_bound(url)) else (),
+        until=(*((_UNTIL_STUB,) if stub else ()), *((bound,) if bound else ())),
     )
 
 
@@ -120,16 +125,19 @@ def _by_name(direct: Pep508, url: str) -> Asked:
 
 def _by_egg(target: str) -> Asked:
     url = vcs_url.prefixed(target).lstrip(" ")
-    stub = vcs_url.is_stub(url) and scheme_of(url) not in vcs_url.GIT_SCHEMES
-    kind = "git" if stub else _kind(url, target)
+    stub = vcs_url.is_stub(url) and _known_kind(url) is None
+    kind = "git" if stub else _known_kind(url)
+    if kind is None and _may_be_a_path(url, target):
+        kind = "local"
+    if kind is None:
+        raise _no_repository(url, target)
     egg = vcs_url.egg_of(url)
     if kind == "local":
         return Asked(kind, url, egg if egg and NAME.fullmatch(egg) else None)
     if not egg:
         raise _missing_egg(url)
-    until = [_UNTIL_STUB] if stub else []
-    until += [_UNTIL_BLANK] if " " in url.rstrip(" ") else []
     named, bound = read_egg(egg)
+    until = (stub and _UNTIL_STUB, " " in url.rstrip(" ") and _UNTIL_BLANK, bound)
     return Asked(
         kind=kind,
         url=url,
@@ -137,7 +145,7 @@ def _by_egg(target: str) -> Asked:
         extras=tuple(sorted(named.extras)),
         marker=named.marker,
         since=(_SINCE_EGG_URL,) if named.url else (),
-        until=(*until, bound) if bound else tuple(until),
+        until=tuple(one for one in until if one),
     )
 
 
@@ -188,26 +196,24 @@ def read_legacy(text: str) -> Pep508 | None:
 _SCP = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w-]+(?:\.[\w-]+)+|[\w.-]+@[\w-]+):(?!//)/?(?P<path>\S+)")
 
 
-def _kind(url: str, target: str) -> str:
-    """ "local", or the version control system of `url`. Raises Wrong for what is neither a path nor such a URL."""
+def _known_kind(url: str) -> str | None:
+    """The version control system, "local" for a `file:` URL, None for what pip of today does not know. Raises Wrong."""
     scheme = scheme_of(url)
     if scheme in vcs_url.GIT_SCHEMES:
         return "git"
     if scheme in vcs_url.OTHER_SCHEMES:
         return scheme.partition("+")[0]
-    if scheme == "file":
-        return "local"
-    if not scheme and target and "://" not in target and "#egg=" not in target and not _names_git(target):
-        return "local"
-    raise _no_repository(scheme, url, target)
+    return "local" if scheme == "file" else None
 
 
-def _names_git(target: str) -> bool:
-    return target.startswith("git+") or bool(_SCP.fullmatch(target))
+def _may_be_a_path(url: str, target: str) -> bool:
+    """pip takes any word for a path when there is such a folder; not, however, what is meant as a URL."""
+    is_url = scheme_of(url) or "://" in target or target.startswith("git+") or _SCP.fullmatch(target)
+    return bool(target) and not is_url and "#egg=" not in target
 
 
-def _no_repository(scheme: str, url: str, target: str) -> Wrong:
-    scp = _SCP.fullmatch(target)
+def _no_repository(url: str, target: str) -> Wrong:
+    scheme, scp = scheme_of(url), _SCP.fullmatch(target)
     if scp:
         hint = f"Write -e git+ssh://{scp['host']}/{scp['path']}{'' if '#egg=' in target else '#egg=name'}"
         return Wrong("pip does not take the short form of an ssh URL.", hint)
@@ -215,7 +221,7 @@ def _no_repository(scheme: str, url: str, target: str) -> Wrong:
         transport = url.partition("#")[0].partition(":")[0]
         return Wrong(f"{transport} is no transport that git may run: only ssh, https, http, git and file are.", USAGE)
     if scheme in ("http", "https", "ssh"):
-        return Wrong(f"{scheme}:// is no repository to pip without git+ before it.", f"Write -e git+{target}")
+        return Wrong(f"{scheme}:// is no repository to pip without git+ before it.", f"Write -e git+{url}")
     if "://" in target and not scheme:
         return Wrong("pip cannot read this line.", 'Write -e "name @ URL ; marker", with a blank before the semicolon.')
     if "#egg=" in target and not scheme:

@@ -11,8 +11,8 @@ from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 
 SCHEMA_VERSION = 1
-VERDICT_WIDTH = 34
-"""Verdicts line up to this width; a longer one pushes only its own line to the right."""
+WIDE = 160
+"""The width of a screen, in characters, where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,26 @@ class ListRow:
     style: str
 
 
-def rows(found: Requirements) -> list[ListRow]:
-    """One row for each line, its cells padded so that they line up."""
+def rows(found: Requirements, width: int = WIDE) -> list[ListRow]:
+    """One row for each line, its cells padded so that they line up.
+
+    Verdicts line up within three tenths of the screen's `width`; a longer one pushes only its own line to the right.
+    """
     where = [_where(requirement) for requirement in found.requirements]
     verdicts = [_verdict(requirement) for requirement in found.requirements]
-    first, second = _width(where), min(_width(verdicts), VERDICT_WIDTH)
+    first, second = _width(where), min(_width(verdicts), width * 3 // 10)
     return [
         ListRow(place.ljust(first), verdict.ljust(second), visible(requirement.text), _style(requirement))
         for place, verdict, requirement in zip(where, verdicts, found.requirements, strict=True)
     ]
+
+
+def shortened(text: str, room: int) -> str:
+    """`text` with its middle left out, so that it fits: a URL says most at its end."""
+    if len(text) <= room:
+        return text
+    tail = max(room - 1, 0) * 2 // 3
+    return f"{text[: max(room - 1 - tail, 0)]}…{text[len(text) - tail :]}"
 
 
 def summary(found: Requirements) -> str:

@@ -1,45 +1,51 @@
-"""A file in a checkout that nobody can have known before: whoever sees it sees the checkout itself.
-
-It is there for the time of one look, and lies where git does not look for changes.
-"""
+"""Environment markers describe the container, not the machine that vendorws runs on."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+import platform as machine
+import re
+import sys
+from collections.abc import Mapping
+
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName, default_environment
+from packaging.specifiers import InvalidSpecifier
+
+from vendorws.editables import Wrong
+from vendorws.errors import UsageError
+
+_SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+_PYTHON = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+[0-9a-z]*)?")
+_MACHINES = {("linux", "arm64"): "aarch64", ("darwin", "aarch64"): "arm64"}
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """`path` is relative to the checkout, `token` what is written there."""
+def marker_environment(python_version: str, platform: str) -> dict[str, str]:
+    """The marker variables (PEP 508) of a container with this Python ("3.12") on this platform ("linux").
 
-    path: PurePosixPath
-    token: str
+    Raises UsageError.
+    """
+    if not _PYTHON.fullmatch(python_version):
+        raise UsageError(f"python-version = {python_version!r} is no version.", 'Write python-version = "3.12".')
+    if platform not in _SYSTEMS:
+        raise UsageError(f"platform = {platform!r} is not known.", 'Write "linux", "darwin" or "win32".')
+    full = python_version if python_version.count(".") >= 2 else f"{python_version}.0"
+    here = sys.platform == platform
+    return {
+        **{name: str(value) for name, value in default_environment().items()},
+        "python_version": ".".join(python_version.split(".")[:2]),
+        "python_full_version": full,
+        "implementation_version": full,
+        "sys_platform": platform,
+        "platform_system": _SYSTEMS[platform],
+        "platform_machine": _MACHINES.get((platform, machine.machine()), machine.machine()),
+        "platform_release": machine.release() if here else "",
+        "platform_version": machine.version() if here else "",
+        "os_name": "nt" if platform == "win32" else "posix",
+    }
 
 
-@contextmanager
-def markers(checkouts: Iterable[Path]) -> Iterator[Mapping[Path, Marker]]:
-    """Write one marker into each checkout; leaving the block removes them all. One that takes none is left out."""
-    written = {}
-    with ExitStack() as removals:
-        for checkout in checkouts:
-            marker = Marker(_place(checkout), secrets.token_hex(16))
-            path = checkout / marker.path
-            removals.callback(path.unlink, missing_ok=True)
-            try:
-                path.write_text(marker.token, "ascii")
-                path.chmod(0o644)  # whoever runs the container is to read it, whatever our umask says
-            except OSError:
-                continue
-            written[checkout] = marker
-        yield written
-
-
-def _place(checkout: Path) -> PurePosixPath:
-    """In the git folder; where that lies outside of the checkout (a worktree, a submodule), right in the checkout."""
-    name = f"vendorws-verify-{secrets.token_hex(8)}"
-    git = checkout / ".git"
-    return PurePosixPath(".git", name) if git.is_dir() and not git.is_symlink() else PurePosixPath(f".{name}")
+def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
+    """Whether the line is meant for this environment. Raises Wrong where pip would fail on the comparison."""
+    try:
+        return marker is None or marker.evaluate({**environment, "extra": ""})
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidSpecifier, RecursionError):
+        raise Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None

@@ -9,18 +9,17 @@ at a time, so that one bad line never hides the others.
 from __future__ import annotations
 
 import os
-import platform as machine
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName, default_environment
-from packaging.specifiers import InvalidSpecifier
+from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 from requirements.requirement import Requirement as LibraryRequirement
 
 from vendorws import vcs_url
+from vendorws.claims import Claim, Claims
 from vendorws.editables import (
     NAME,
     UNTIL_LEGACY,
@@ -36,7 +35,8 @@ from vendorws.editables import (
     rewritten,
     scheme_of,
 )
-from vendorws.errors import RequirementsError, UsageError, visible
+from vendorws.errors import RequirementsError, visible
+from vendorws.markers import holds, marker_environment
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 from vendorws.requirement_lines import Aside, Broken, Editable, Hashes, Line, Noted, Place, Plain, read_lines
@@ -62,58 +62,18 @@ def read_valid_requirements(settings: Settings) -> Requirements:
     return requirements
 
 
-# ---- the environment that markers are about -----------------------------------------------------------------------
-
-_SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
-_PYTHON = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+[0-9a-z]*)?")
-_MACHINES = {("linux", "arm64"): "aarch64", ("darwin", "aarch64"): "arm64"}
-
-
-def marker_environment(python_version: str, platform: str) -> dict[str, str]:
-    """The marker variables (PEP 508) of a container with this Python ("3.12") on this platform ("linux").
-
-    Raises UsageError.
-    """
-    if not _PYTHON.fullmatch(python_version):
-        raise UsageError(f"python-version = {python_version!r} is no version.", 'Write python-version = "3.12".')
-    if platform not in _SYSTEMS:
-        raise UsageError(f"platform = {platform!r} is not known.", 'Write "linux", "darwin" or "win32".')
-    full = python_version if python_version.count(".") >= 2 else f"{python_version}.0"
-    here = sys.platform == platform
-    return {
-        **{name: str(value) for name, value in default_environment().items()},
-        "python_version": ".".join(python_version.split(".")[:2]),
-        "python_full_version": full,
-        "implementation_version": full,
-        "sys_platform": platform,
-        "platform_system": _SYSTEMS[platform],
-        "platform_machine": _MACHINES.get((platform, machine.machine()), machine.machine()),
-        "platform_release": machine.release() if here else "",
-        "platform_version": machine.version() if here else "",
-        "os_name": "nt" if platform == "win32" else "posix",
-    }
-
-
-def _holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
-    """Whether the line is meant for this environment. Raises Wrong where pip would fail on the comparison."""
-    try:
-        return marker is None or marker.evaluate({**environment, "extra": ""})
-    except (UndefinedComparison, UndefinedEnvironmentName, InvalidSpecifier, RecursionError):
-        raise Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None
-
-
 # ---- all lines together -------------------------------------------------------------------------------------------
 
 
 def parse(lines: Iterable[Line], environment: Mapping[str, str]) -> Requirements:
     """The verdict on every line, for the marker variables of `environment` (see `marker_environment`)."""
     verdicts: list[_Verdict] = []
-    claims: dict[str, _Claims] = {}
+    claims: dict[str, Claims] = {}
     hashes = _HashMode()
     for line in lines:
         hashes.see(line)
         verdict = _verdict(line, environment)
-        clash = claims.setdefault(verdict.claim.name, _Claims()).clash(verdict.claim) if verdict.claim else None
+        clash = claims.setdefault(verdict.claim.name, Claims()).clash(verdict.claim) if verdict.claim else None
         verdicts.append(_clashing(verdict, line.place, *clash) if clash else verdict)
     found = Requirements(
         requirements=tuple(verdict.requirement for verdict in verdicts if verdict.requirement),
@@ -128,62 +88,9 @@ class _Verdict:
     """What one line comes to. `claim` is there when it installs, or constrains, a package from a URL."""
 
     requirement: Requirement | None = None
-    claim: _Claim | None = None
+    claim: Claim | None = None
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """`place` wants the package `name` (canonical) from a URL. `editable`: below `--src`, with a folder of its own."""
-
-    place: Place
-    name: str
-    identity: vcs_url.Identity
-    editable: bool
-    constraint: bool
-
-
-@dataclass(slots=True)
-class _Claims:
-    """The first claims of each kind on one package; the later ones must agree with them, as pip's resolver demands."""
-
-    editable: _Claim | None = None
-    plain: _Claim | None = None
-    constraints: dict[vcs_url.Identity, _Claim] = field(default_factory=dict)
-
-    def clash(self, claim: _Claim) -> tuple[str, str] | None:
-        """What is wrong with `claim` beside an earlier one, and what to do, if so; later ones are held against it."""
-        rival = next(self._rivals(claim), None)
-        if claim.constraint:
-            self.constraints.setdefault(claim.identity, claim)
-        elif claim.editable:
-            self.editable = self.editable or claim
-        else:
-            self.plain = self.plain or claim
-        return _clash(claim, rival) if rival else None
-
-    def _rivals(self, claim: _Claim) -> Iterator[_Claim]:
-        if claim.editable and self.plain:
-            yield self.plain
-        if self.editable and not (claim.editable or claim.constraint):
-            yield self.editable
-        others = (self.editable, *self.constraints.values()) if claim.editable else (self.editable,)
-        for other in others:
-            if other and other.identity != claim.identity:
-                yield other
-
-
-def _clash(claim: _Claim, rival: _Claim) -> tuple[str, str]:
-    there = f"{rival.place.file}:{rival.place.line}"
-    if claim.constraint or rival.constraint:
-        return f"This line and {there} ask for {claim.name} from different URLs.", "Write the same URL in both."
-    if not (claim.editable and rival.editable):
-        return f"{there} asks for {claim.name} too: one of them is editable, one is not.", "Keep one of the two lines."
-    return (
-        f"{there} claims the folder vendor/{claim.name} too, for another URL or revision.",
-        "Keep one of the two lines.",
-    )
 
 
 def _clashing(verdict: _Verdict, place: Place, message: str, hint: str) -> _Verdict:
@@ -273,7 +180,7 @@ def _installed(line: Editable, asked: Asked, environment: Mapping[str, str]) -> 
     if line.constraint:
         return _constrained(line, asked.name)
     warnings = (*_bounds(line.place, asked), *_dropped(line))
-    if not _holds(asked.marker, environment):
+    if not holds(asked.marker, environment):
         return _Verdict(_requirement(line.place, f"marker is false: {asked.marker}", asked.name), warnings=warnings)
     claim = _claim(line.place, asked.name, asked.url, editable=True)
     if asked.kind != "git":
@@ -290,8 +197,8 @@ def _constrained(line: Editable, name: str) -> _Verdict:
     return _Verdict(_requirement(line.place, "constraint", name), warnings=(warning,))
 
 
-def _claim(place: Place, name: str, url: str, *, editable: bool, constraint: bool = False) -> _Claim:
-    return _Claim(place, canonicalize_name(name), vcs_url.identity(url), editable, constraint)
+def _claim(place: Place, name: str, url: str, *, editable: bool, constraint: bool = False) -> Claim:
+    return Claim(place, canonicalize_name(name), vcs_url.identity(url), editable, constraint)
 
 
 def _pin(place: Place, asked: Asked, name: str) -> Pin:
@@ -381,7 +288,7 @@ def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
         return _plain_before_editable(line, environment)
     named = _named(line.spec)
     warnings = (_refused_since(line.place, named.until),) if named.until else ()
-    if not _holds(named.marker, environment):
+    if not holds(named.marker, environment):
         requirement = _requirement(line.place, f"marker is false: {named.marker}", named.name)
         return _Verdict(requirement, warnings=warnings)
     requirement = _requirement(line.place, "constraint" if line.constraint else named.reason, named.name)

@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import codecs
 import locale
-import optparse
 import os
 import re
-import shlex
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import unquote, urlsplit
+
+from vendorws.requirement_options import FORMER, Given, NoOption, read_options, split_options
 
 MAX_FILE_BYTES = 8_000_000
 MAX_LINES = 50_000
@@ -235,7 +233,11 @@ def decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return _decoded(data, _locale_encoding())
+        pass
+    try:
+        return data.decode(_locale_encoding())
+    except UnicodeDecodeError:
+        raise Unreadable("is not UTF-8 text", "Save it as UTF-8, or declare its encoding.") from None
 
 
 def _locale_encoding() -> str:
@@ -326,43 +328,21 @@ def _parse(place: Place, asked: _Include, environ: Mapping[str, str]) -> Iterato
         shown = replace(place, text=f"{place.text[:80]}…")
         yield Broken(shown, f"This line has more than {MAX_LINE_CHARACTERS:,} characters.", "Split it.")
         return
-    spec, options = _apart(text)
+    spec, options = split_options(text)
     if not options:
         yield Plain(place, spec, asked.constraint, editable=False)
         return
     try:
-        given = _read_options(_words(options))
-    except _NoOption as reason:
+        given = read_options(options)
+    except NoOption as reason:
         yield Broken(place, str(reason), reason.hint)
         return
     yield from _lines_of(place, spec, given, asked)
     for option in given.former:
-        yield Noted(place, f"pip {_FORMER[option]} and later refuse the option {option}.", "Remove it.")
+        yield Noted(place, f"pip {FORMER[option]} and later refuse the option {option}.", "Remove it.")
 
 
-def _apart(text: str) -> tuple[str, str]:
-    """The requirement, and the options: all from the first word that begins with a dash."""
-    if text.startswith("-"):
-        return "", text
-    at = text.find(" -")
-    return (text, "") if at < 0 else (text[:at], text[at + 1 :])
-
-
-_SHELL = re.compile(r"[\"'\\]")
-_WORD = re.compile(r"[^ \t\r\n]+")
-
-
-def _words(options: str) -> list[str]:
-    """Split as a POSIX shell would; without quotes and backslashes a plain split says the same, faster."""
-    if not _SHELL.search(options):
-        return _WORD.findall(options)
-    try:
-        return shlex.split(options)
-    except ValueError as error:
-        raise _NoOption(f"The quotes on this line do not match: {str(error).lower()}.", "Close the quote.") from None
-
-
-def _lines_of(place: Place, spec: str, given: _Given, asked: _Include) -> Iterator[Line | _Include]:
+def _lines_of(place: Place, spec: str, given: Given, asked: _Include) -> Iterator[Line | _Include]:
     """pip takes one thing from a line: its requirement, else its first `-e`, else its first `-r`, else its `-c`."""
     if spec:
         yield Plain(place, spec, asked.constraint, editable=bool(given.editables))
@@ -380,7 +360,7 @@ def _lines_of(place: Place, spec: str, given: _Given, asked: _Include) -> Iterat
             yield Hashes(place, required=not given.no_require_hashes)
 
 
-def _dropped(given: _Given) -> str:
+def _dropped(given: Given) -> str:
     """What stands on the line of an `-e` and would install or read something else, had it a line of its own."""
     others = [f"-e {target}" for target in given.editables[1:]]
     others += [f"-r {file}" for file in given.requirements]
@@ -401,110 +381,3 @@ def _include(place: Place, target: str, asked: _Include, *, constraint: bool) ->
     is_url = scheme == "file" and ":" in target
     path = unquote(urlsplit(target).path) if is_url else os.path.join(asked.path.parent, target)  # noqa: PTH118
     yield _Include(place, Path(os.path.abspath(path)), constraint)  # noqa: PTH100
-
-
-# ---- the options of a line --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """The options of one line that matter here. `words` are the loose words among them, which pip drops."""
-
-    requirements: tuple[str, ...]
-    constraints: tuple[str, ...]
-    editables: tuple[str, ...]
-    hashes: tuple[str, ...]
-    require_hashes: bool
-    no_require_hashes: bool
-    former: tuple[str, ...]
-    words: tuple[str, ...]
-
-
-class _NoOption(Exception):
-    """Why pip cannot read the options of a line, and what to do about it."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.hint = hint
-
-
-class _Parser(optparse.OptionParser):
-    """optparse, because pip reads a line with it: abbreviations, `-eURL` and `--editable=URL` come from there."""
-
-    def error(self, msg: str) -> NoReturn:
-        raise _NoOption(f"pip takes no such options in a requirements file: {msg}.", "Remove it, or mend its spelling.")
-
-
-_LISTS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("-r", "--requirement"), "requirements"),
-    (("-c", "--constraint"), "constraints"),
-    (("-e", "--editable"), "editables"),
-    (("--hash",), "hashes"),
-    (("-C", "--config-settings"), "settings"),
-    (("--no-binary", "--only-binary"), "binaries"),
-)
-_VALUES: tuple[tuple[str, ...], ...] = (
-    ("-i", "--index-url", "--pypi-url"),
-    ("-f", "--find-links"),
-    ("--extra-index-url",),
-    ("--all-releases",),
-    ("--only-final",),
-    ("--trusted-host",),
-    ("--use-feature",),
-)
-_FLAGS = ("--require-hashes", "--no-require-hashes", "--no-index", "--prefer-binary", "--pre")
-_FORMER = {"--install-option": "23.1", "--global-option": "25.3"}
-_STRONG_HASHES = ("sha256", "sha384", "sha512")
-
-
-@cache
-def _parser(*, former: bool) -> _Parser:
-    parser = _Parser(add_help_option=False)
-    for names, dest in _LISTS:
-        parser.add_option(*names, dest=dest, action="append")
-    for names in _VALUES:
-        parser.add_option(*names, dest="other", action="append")
-    for flag in _FLAGS:
-        parser.add_option(flag, action="store_true")
-    for option in _FORMER if former else ():
-        parser.add_option(option, action="append")
-    return parser
-
-
-def _no_values() -> optparse.Values:
-    """Made here, because optparse takes its time over its own."""
-    return optparse.Values(dict.fromkeys((*(dest for _, dest in _LISTS), "require_hashes", "no_require_hashes")))
-
-
-def _read_options(words: list[str]) -> _Given:
-    """By today's pip; where it refuses, by an earlier one. Raises _NoOption."""
-    try:
-        values, loose = _parser(former=False).parse_args(words, _no_values())
-    except _NoOption:
-        values, loose = _parser(former=True).parse_args(words, _no_values())
-    given = vars(values)
-    _check_values(given)
-    return _Given(
-        requirements=tuple(given["requirements"] or ()),
-        constraints=tuple(given["constraints"] or ()),
-        editables=tuple(given["editables"] or ()),
-        hashes=tuple(given["hashes"] or ()),
-        require_hashes=bool(given["require_hashes"]),
-        no_require_hashes=bool(given["no_require_hashes"]),
-        former=tuple(option for option in _FORMER if given.get(option.strip("-").replace("-", "_"))),
-        words=tuple(loose),
-    )
-
-
-def _check_values(given: Mapping[str, Sequence[str] | None]) -> None:
-    """What pip checks while it reads the options."""
-    for value in given["hashes"] or ():
-        algorithm, colon, _ = value.partition(":")
-        if not colon or algorithm not in _STRONG_HASHES:
-            raise _NoOption(
-                f"--hash={value} is no hash that pip takes.", "Write --hash=sha256:… as pip hash prints it."
-            )
-    if not all("=" in value for value in given["settings"] or ()):
-        raise _NoOption("--config-settings takes KEY=VALUE.", "Write --config-settings=KEY=VALUE.")
-    if any(value.startswith("-") for value in given["binaries"] or ()):
-        raise _NoOption("--no-binary and --only-binary take names of packages.", "Write --no-binary=:all:, or a name.")

@@ -53,17 +53,18 @@ def list_requirements(
 
 
 def show(out: Console, found: Requirements) -> None:
-    """One line for each requirement; on a terminal it is cut where the screen ends."""
+    """One line for each requirement; on a terminal it is shortened so that it fits."""
     from rich.text import Text
 
     from vendorws import listing
 
-    for row in listing.rows(found):
+    width = out.width if out.is_terminal else listing.WIDE
+    for row in listing.rows(found, width):
         line = Text(f"{row.where}  ")
         line.append(f"{row.verdict}  ", style=row.style)
-        line.append(row.text)
-        if out.is_terminal:
-            line.truncate(out.width, overflow="ellipsis")
+        line.append(listing.shortened(row.text, width - len(line)) if out.is_terminal else row.text)
         line.rstrip()
+        if out.is_terminal:
+            line.truncate(width, overflow="ellipsis")
         out.print(line)
     out.print(listing.summary(found))
