@@ -7,7 +7,7 @@ For each run that moves something in a repository, `refs/vendorws/runs/<run>/` h
     now/HEAD, now/heads/<branch>, now-on/<branch>  the same after the run's last move
 
 so that a commit is never reachable by the reflog alone, and `vendorws undo` knows both ends. A run is named after
-its start, `20261123T214500Z-1a2b`, and names sort by time.
+its start, `20261123T214500.123456Z-1a2b`, and names sort by time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from vendorws.model import BringForward, Checkout, FastForward, Follow, Switch, 
 RUNS = "refs/vendorws/runs/"
 KEEP_DAYS = 30
 KEEP_RUNS = 20
-_STAMP = "%Y%m%dT%H%M%SZ"
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 def run_name(now: datetime, salt: str) -> str:
-    """The name of a run that starts at `now` (with a time zone); `salt` tells two of one second apart."""
+    """The name of a run that starts at `now` (with a time zone); `salt` tells two of one moment apart."""
     return f"{now.astimezone(timezone.utc).strftime(_STAMP)}-{salt}"
 
 
