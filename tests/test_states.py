@@ -23,6 +23,7 @@ from tests.support.git import git, git_says_yes
 from tests.support.here import Here, type_in_shell
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
+from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 
 
@@ -167,7 +168,7 @@ def look(place: Path) -> Snapshot | dict[str, bytes | str | None] | None:
     """A checkout as git sees it; what is none as the file system sees it."""
     if not place.exists():
         return None
-    is_checkout = (place / ".git").exists() and git_says_yes(place, "rev-parse", "--git-dir")
+    is_checkout = (place / ".git").exists() and git_says_yes(place, "status")
     return snapshot(place) if is_checkout else tree(place)
 
 
@@ -882,32 +883,22 @@ def the_pin_changed_with_a_lock_that_a_dead_git_left(scene: Scene) -> None:
     scene.pin("develop")
 
 
+@row(1, "another git process is at work there, or one died and left its lock", stays=True)
+def with_a_lock_on_a_branch(scene: Scene) -> None:
+    scene.start()
+    (scene.checkout / ".git" / "refs" / "heads" / "main.lock").touch()
+    scene.upstream.commit()
+
+
 # -- submodules ------------------------------------------------------------------------------------------------
 
 
 def with_submodules(scene: Scene, *names: str) -> list[Remote]:
     """`billing` gets a submodule for each name, and is checked out with them."""
     libraries = [scene.remotes.create(f"acme/{name}") for name in names]
-    modules = "".join(f'[submodule "{lib.name}"]\n\tpath = {lib.name[5:]}\n\turl = {lib.url}\n' for lib in libraries)
-    scene.upstream.commit({".gitmodules": modules})
-    for library in libraries:
-        record(scene, library)
+    add_submodules(scene.upstream, *libraries)
     scene.start()
     return libraries
-
-
-def record(scene: Scene, library: Remote) -> None:
-    """Upstream records the library's newest commit."""
-    commit_tree(scene.upstream, {library.name[5:]: f"160000 commit {library.head()}"})
-
-
-def commit_tree(remote: Remote, entries: dict[str, str]) -> None:
-    """Push a commit in which the entries of the top folder are as given, "MODE TYPE NAME"."""
-    kept = [line for line in git(remote.bare, "ls-tree", "main").splitlines() if line.partition("\t")[2] not in entries]
-    lines = [*kept, *(f"{entry}\t{path}" for path, entry in entries.items())]
-    made = git(remote.bare, "mktree", "--missing", stdin="".join(f"{line}\n" for line in lines))
-    commit = git(remote.bare, "commit-tree", made, "-p", "main", "-m", "Record", env={"GIT_AUTHOR_NAME": "Uma"})
-    git(remote.bare, "update-ref", "refs/heads/main", commit)
 
 
 @row(0, "submodules updated")
@@ -920,7 +911,7 @@ def a_submodule_that_is_missing(scene: Scene) -> None:
 def a_submodule_that_moved_upstream(scene: Scene) -> None:
     (lib,) = with_submodules(scene, "lib")
     lib.commit()
-    record(scene, lib)
+    record(scene.upstream, lib)
 
 
 @row(0, "submodules updated")
@@ -934,7 +925,7 @@ def a_submodule_that_is_behind_and_moved_upstream(scene: Scene) -> None:
     (lib,) = with_submodules(scene, "lib")
     git(scene.checkout / "lib", "checkout", "--quiet", "HEAD~1")
     lib.commit()
-    record(scene, lib)
+    record(scene.upstream, lib)
 
 
 @row(1, "submodule lib holds work of its own", Then.GOES_ON)
@@ -948,7 +939,7 @@ def a_submodule_with_changes_that_moved_upstream(scene: Scene) -> None:
     (lib,) = with_submodules(scene, "lib")
     (scene.checkout / "lib" / "README.md").write_text("mine\n")
     lib.commit()
-    record(scene, lib)
+    record(scene.upstream, lib)
 
 
 @row(1, "submodules updated.*submodule lib holds work of its own", Then.GOES_ON, stays=False)
@@ -957,7 +948,20 @@ def one_submodule_with_changes_and_one_without(scene: Scene) -> None:
     (scene.checkout / "lib" / "README.md").write_text("mine\n")
     for library in (lib, other):
         library.commit()
-        record(scene, library)
+        record(scene.upstream, library)
+
+
+@row(1, "submodule lib is no working git repository", Then.GOES_ON)
+def a_submodule_whose_repository_is_gone(scene: Scene) -> None:
+    with_submodules(scene, "lib")
+    (scene.checkout / ".git" / "modules").rename(scene.checkout / ".git" / "modules-gone")
+
+
+@row(1, "submodule lib is no working git repository", Then.GOES_ON)
+def a_submodule_whose_head_is_empty(scene: Scene) -> None:
+    with_submodules(scene, "lib")
+    (scene.checkout / ".git" / "modules" / "acme" / "lib" / "HEAD").write_text("")
+    scene.write("lib/mine.py", "mine\n")
 
 
 @row(0, r"in sync \(1 unstaged\)", stays=True)
@@ -972,7 +976,7 @@ def a_submodule_with_a_merge_in_progress(scene: Scene) -> None:
     inside = scene.checkout / "lib"
     git(inside, "merge", "--quiet", "--no-commit", "--no-ff", "-s", "ours", "origin/develop")
     lib.commit()
-    record(scene, lib)
+    record(scene.upstream, lib)
     scene.git("pull", "--quiet")
 
 
@@ -995,7 +999,7 @@ def ignored_in_a_submodule(scene: Scene) -> None:
     exclude.write_text("*.local\n")
     (scene.checkout / "lib" / "settings.local").write_text("mine\n")
     lib.commit({"settings.local": "theirs\n"})
-    record(scene, lib)
+    record(scene.upstream, lib)
 
 
 @row(1, "lib would be overwritten", Then.IN_SYNC)

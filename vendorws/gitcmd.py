@@ -105,8 +105,10 @@ class Git:
 
     @property
     def ceilings(self) -> str:
-        """Where git stops looking for a repository: a checkout does not lead to vendor/, nor vendor/ to the project."""
-        return os.pathsep.join(os.path.realpath(folder) for folder in (self.vendor, self.vendor.parent))
+        """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
+        return os.pathsep.join(
+            os.path.realpath(folder) for folder in (self.vendor, self.vendor.parent, self.cwd.parent)
+        )
 
     def _full_environment(self) -> dict[str, str]:
         return {

@@ -175,12 +175,13 @@ class Submodule:
 class Submodules:
     """The submodules that need something: `missing` are not cloned yet, `behind` can move, `stuck` hold own work.
 
-    `replaced` are cloned ones in whose place the target has something else.
+    `broken` are no working repositories, `replaced` are cloned ones in whose place the target has something else.
     """
 
     missing: tuple[str, ...] = ()
     behind: tuple[Submodule, ...] = ()
     stuck: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
 
 
@@ -228,7 +229,7 @@ class Checkout:
     to the target would overwrite, `hidden` those of them that git was told not to look at (assume-unchanged,
     skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot stash. `local` is the pinned
     branch while another is checked out, `local_tag` what the pinned tag holds here. `placed` is what vendorws last
-    put there, `ssh_command` the checkout's `core.sshCommand`.
+    put there, `ssh_command` the checkout's `core.sshCommand`. `halfway` says that a run died while it moved files.
     """
 
     remote: str | None
@@ -255,6 +256,7 @@ class Checkout:
     ssh_command: str | None
     hidden: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
+    halfway: bool = False
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout
@@ -276,6 +278,7 @@ class State(str, Enum):
     TAG_MOVED = "tag-moved"
     GONE = "gone"  # the remote no longer has what the pin names
     WRONG_REMOTE = "wrong-remote"
+    INTERRUPTED = "interrupted"  # a run died while it moved files
     OPERATION = "operation"  # a merge, a rebase, … is in progress
     UNBORN = "unborn"  # a repository without a commit
     SUBMODULE = "submodule"
@@ -298,6 +301,11 @@ class _Verdict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone(_Verdict):
     """Clone beside, check out the pin, move into place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack(_Verdict):
+    """Put back what an interrupted move left half-done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +364,7 @@ class Refuse(_Verdict):
     """The pin asks for a move that only the developer can unblock: nothing is touched, exit code 1."""
 
 
-Move = Clone | Retarget | Switch | FastForward | Follow | BringForward | UpdateSubmodules
+Move = Clone | TakeBack | Retarget | Switch | FastForward | Follow | BringForward | UpdateSubmodules
 Step = Move | Keep | Refuse
 
 

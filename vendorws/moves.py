@@ -11,13 +11,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
-from vendorws import rescue
+from vendorws import halfway, rescue
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_failures import GitFailed
 from vendorws.gitcmd import Git
@@ -31,13 +31,15 @@ from vendorws.model import (
     Pin,
     Placed,
     Retarget,
+    Submodules,
     Switch,
+    TakeBack,
     Target,
     TargetKind,
     Tips,
     UpdateSubmodules,
 )
-from vendorws.observation import first_target
+from vendorws.observation import first_target, observe_submodules
 from vendorws.targets import kept_at
 
 if sys.version_info >= (3, 11):
@@ -241,31 +243,58 @@ def apply(work: Work, step: Move, checkout: Checkout | None) -> None:
 
     Raises GitFailed where git refuses, OSError where the file system does, Stopped when the run is interrupted.
     """
+    if isinstance(step, Clone):
+        clone(work)
+        return
+    assert checkout is not None, "only a clone starts from nothing"
+    if isinstance(step, TakeBack):
+        halfway.take_back(work.inside, work.path)
+    elif isinstance(step, Switch | FastForward | Follow | BringForward):
+        _move(work, step, checkout)
+    else:
+        with halfway.all_or_nothing(work.inside, work.path, None):
+            _change(work, step, checkout)
+
+
+def _change(work: Work, step: Retarget | UpdateSubmodules, checkout: Checkout) -> None:
     match step:
-        case Clone():
-            clone(work)
-        case _ if checkout is None:
-            raise AssertionError("only a clone starts from nothing")
         case Retarget(url=url):
             _retarget(work, checkout, url)
+        case UpdateSubmodules(submodules=submodules):
+            _update_submodules(work.inside, work.path, submodules)
+        case _:
+            assert_never(step)
+
+
+def _move(work: Work, step: rescue.Moving, checkout: Checkout) -> None:
+    """Note where things are, then move them: all of it or nothing."""
+    positions = rescue.ends(checkout, step)
+    if positions is not None:
+        note(work, *positions)
+    with halfway.all_or_nothing(work.inside, work.path, _ends(step, positions)):
+        _run_git(work, step, checkout)
+        _remember(work, step, checkout.placed)
+
+
+def _ends(step: rescue.Moving, positions: tuple[rescue.Position, rescue.Position] | None) -> halfway.Ends | None:
+    """The files that a step moves, as far as it moves any."""
+    if positions is not None:
+        was, now = positions
+        return halfway.Ends(was.head, now.head, now.branch)
+    return halfway.Ends(None, step.target.commit, None) if isinstance(step, Switch) else None
+
+
+def _run_git(work: Work, step: rescue.Moving, checkout: Checkout) -> None:
+    match step:
         case Switch(target=target):
-            _note_move(work, checkout, step)
             _switch(work, checkout, target)
-            _remember(work, target, checkout.placed)
-        case FastForward(branch=branch, commit=commit):
-            _note_move(work, checkout, step)
+        case FastForward(commit=commit):
             work.inside.call(*_MERGE, commit)
-            _remember(work, Target(TargetKind.BRANCH, branch, commit), checkout.placed)
         case Follow(branch=branch, commit=commit):
-            _note_move(work, checkout, step)
-            _follow(work, checkout, branch, commit)
-            _remember(work, Target(TargetKind.BRANCH, branch, commit), checkout.placed)
+            relocate(work, commit, {f"refs/heads/{branch}": (commit, str(checkout.head))}, branch)
         case BringForward(branch=branch, commit=commit):
-            _note_move(work, checkout, step)
             # A fetch from itself moves a branch only forward, and never one that a worktree has checked out.
             work.inside.call("fetch", "--no-write-fetch-head", "--no-tags", ".", f"{commit}:refs/heads/{branch}")
-        case UpdateSubmodules():
-            _update_submodules(work, step)
         case _:
             assert_never(step)
 
@@ -282,7 +311,8 @@ def adopt(work: Work, checkout: Checkout) -> None:
     placed, target = checkout.placed, checkout.target
     if target is None or (placed is not None and placed.ref == work.pin.ref and placed.url == work.pin.url):
         return
-    _remember(work, target, placed)
+    with halfway.all_or_nothing(work.inside, work.path, None):
+        _note_placed(work, target, placed)
 
 
 def _retarget(work: Work, checkout: Checkout, url: str) -> None:
@@ -304,30 +334,59 @@ def _switch(work: Work, checkout: Checkout, target: Target) -> None:
         git.call(*CHECKOUT, "-b", target.name, "--track", tracking, "--")
 
 
-def _follow(work: Work, checkout: Checkout, branch: str, commit: str) -> None:
-    """Go to the new commit first, then move the branch if it is still where it was, then back onto the branch."""
-    git, ref = work.inside, f"refs/heads/{branch}"
+def relocate(work: Work, commit: str, refs: Mapping[str, tuple[str, str]], branch: str | None) -> None:
+    """Go to a commit first, then move the refs that are still where they were, then onto the branch.
+
+    `refs` maps full names to what they shall hold and what they hold. Raises GitFailed, MovedMeanwhile.
+    """
+    git = work.inside
     git.call(*CHECKOUT, "--detach", commit, "--")
-    git.call("update-ref", "--", ref, commit, str(checkout.head))
-    git.call("symbolic-ref", "HEAD", ref)
+    git.call("update-ref", "--stdin", stdin="".join(f"update {ref} {new} {old}\n" for ref, (new, old) in refs.items()))
+    if git.call("rev-parse", "HEAD").strip() != commit:
+        raise MovedMeanwhile
+    if branch is not None:
+        git.call("symbolic-ref", "HEAD", f"refs/heads/{branch}")
 
 
-def _update_submodules(work: Work, step: UpdateSubmodules) -> None:
-    for submodule in step.submodules.behind:
-        git = work.inside.inside(work.path / submodule.path)
-        if not _is_here(git, submodule.recorded):
-            _fetch_commit(git, "origin", submodule.recorded)
-        git.call(*CHECKOUT, "--detach", submodule.recorded, "--")
-        git.call("submodule", "update", "--init", "--recursive", progress=True)
-    if step.submodules.missing:
-        _clone_submodules(work.inside, *step.submodules.missing)
+class MovedMeanwhile(VendorwsError):
+    """The developer committed between two steps of ours; the commit stays where it is, on no branch."""
+
+    def __init__(self) -> None:
+        super().__init__("you committed there at this very moment", "Run the command again: it says what to type.")
 
 
-def _clone_submodules(git: Git, *paths: str) -> None:
-    git.call("submodule", "update", "--init", "--recursive", "--progress", "--", *paths, progress=True)
+def _update_submodules(git: Git, place: Path, submodules: Submodules) -> None:
+    """Bring the submodules of the checkout `place` to their recorded commits, and theirs; `git` runs in `place`."""
+    for submodule in submodules.behind:
+        inner = place / submodule.path
+        inside = git.inside(inner)
+        _move_submodule(inside, inner, submodule.recorded)
+        _update_submodules(inside, inner, observe_submodules(inside, inner))
+    for path in submodules.missing:
+        halfway.discard_unfinished(git, place, path)
+    if submodules.missing:
+        options = ("--init", "--recursive", "--progress")
+        git.call("submodule", "update", *options, "--", *submodules.missing, progress=True)
 
 
-def _remember(work: Work, target: Target, before: Placed | None) -> None:
+def _move_submodule(git: Git, place: Path, commit: str) -> None:
+    halfway.take_back(git, place)
+    if not _is_here(git, commit):
+        _fetch_commit(git, "origin", commit)
+    start = git.call("rev-parse", "HEAD").strip()
+    with halfway.all_or_nothing(git, place, halfway.Ends(start, commit, None)):
+        git.call(*CHECKOUT, "--detach", commit, "--")
+
+
+def _remember(work: Work, step: rescue.Moving, before: Placed | None) -> None:
+    """Note what a step put there; the branch that is brought forward behind the scenes was put there before."""
+    if isinstance(step, Switch):
+        _note_placed(work, step.target, before)
+    elif not isinstance(step, BringForward):
+        _note_placed(work, Target(TargetKind.BRANCH, step.branch, step.commit), before)
+
+
+def _note_placed(work: Work, target: Target, before: Placed | None) -> None:
     """Note in the checkout's own config what was put there, as far as it is news."""
     branch = target.name if target.kind is TargetKind.BRANCH else None
     now = Placed(ref=work.pin.ref, url=work.pin.url, branch=branch, commit=target.commit)
@@ -414,9 +473,3 @@ def note(work: Work, was: rescue.Position, now: rescue.Position) -> None:
     there = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).split()
     old = rescue.expired(there, datetime.now(timezone.utc))
     git.call("update-ref", "--stdin", stdin=rescue.forget(old) + rescue.note(work.run, was, now, set(there)))
-
-
-def _note_move(work: Work, checkout: Checkout, move: rescue.Moving) -> None:
-    ends = rescue.ends(checkout, move)
-    if ends is not None:
-        note(work, *ends)

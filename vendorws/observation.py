@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vendorws.git_failures import GitFailed
 from vendorws.gitcmd import Git
+from vendorws.halfway import is_halfway
 from vendorws.model import (
     Broken,
     Changes,
@@ -23,7 +24,6 @@ from vendorws.model import (
     Missing,
     Occupied,
     Pin,
-    Submodule,
     Submodules,
     Symlink,
     Target,
@@ -42,10 +42,10 @@ from vendorws.repository import (
     logged_commits,
     operation_in_progress,
     read_config,
-    submodule_paths,
     worktree_of,
     worktree_on,
 )
+from vendorws.submodules import SubmoduleStatus, find_submodules
 from vendorws.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.urls import same_repository
 
@@ -63,12 +63,20 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
         return ground
     git = runner.inside(path).with_environment(_LOOK_ONLY)
     status = git.run(*_STATUS)
+    if status.code != 0 and find_submodules(git, path, ()) != Submodules():
+        status = git.run(*_STATUS, "--ignore-submodules=all")  # one that is broken keeps git from telling the rest
     if status.code != 0:
         if "not a git repository" in status.stderr:
             return Broken("git does not take it for a repository")
         raise GitFailed("git status", status.code, status.stderr)
     refs = _refs(git, ground)
     return _Look(git, pin, path, ground.directory, ground.config, refs, _parse_status(status.text)).checkout(tips)
+
+
+def observe_submodules(git: Git, place: Path) -> Submodules:
+    """The submodules of a submodule, in which `git` runs. Raises GitFailed."""
+    status = _parse_status(git.with_environment(_LOOK_ONLY).call(*_STATUS))
+    return find_submodules(git, place, status.submodules)
 
 
 # No index is refreshed on the way, and a partial clone does not fetch what it lacks.
@@ -170,7 +178,7 @@ class _Status:
     changes: Changes
     paths: tuple[str, ...]
     announced: tuple[str, ...]
-    submodules: tuple[tuple[str, str, str], ...]  # (path, recorded commit, the four letters of git-status(1))
+    submodules: tuple[SubmoduleStatus, ...]
 
 
 def _parse_status(text: str) -> _Status:
@@ -178,7 +186,7 @@ def _parse_status(text: str) -> _Status:
     staged = unstaged = untracked = conflicted = inside = 0
     paths: list[str] = []
     announced: list[str] = []
-    submodules: list[tuple[str, str, str]] = []
+    submodules: list[SubmoduleStatus] = []
     for entry in text.split("\0"):
         kind, _, rest = entry.partition(" ")
         if kind == "#":
@@ -189,7 +197,7 @@ def _parse_status(text: str) -> _Status:
             staged += letters[0] != "."
             unstaged += letters[1] != "."
             if submodule.startswith("S"):
-                submodules.append((path, index, submodule))
+                submodules.append(SubmoduleStatus(path, index, submodule))
                 inside += letters[1] != "."
             if letters == ".A":
                 announced.append(path)
@@ -261,11 +269,14 @@ class _Look:
             local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
             if target and target.kind is TargetKind.TAG
             else None,
-            submodules=replace(self.submodules(), replaced=obstacles.submodules),
+            submodules=replace(
+                find_submodules(self.git, self.path, self.status.submodules), replaced=obstacles.submodules
+            ),
             placed=placed,
             ssh_command=self.config.ssh_command,
             hidden=obstacles.hidden,
             announced=status.announced,
+            halfway=is_halfway(self.directory),
         )
 
     def remote(self) -> str | None:
@@ -343,29 +354,3 @@ class _Look:
 
     def obstacles(self, target: Target) -> Obstacles:
         return find_obstacles(self.git, self.path, str(self.status.head), target.commit, self.status.paths)
-
-    def submodules(self) -> Submodules:
-        listed = submodule_paths(self.path)
-        if not listed:
-            return Submodules()
-        missing = tuple(path for path in listed if self.is_recorded(path) and not (self.path / path / ".git").exists())
-        moved = [(path, commit, letters) for path, commit, letters in self.status.submodules if letters[1] == "C"]
-        stuck = tuple(path for path, recorded, letters in moved if letters[2] == "M" or self.is_stuck(path, recorded))
-        behind = tuple(Submodule(path, commit) for path, commit, _ in moved if path not in stuck)
-        return Submodules(missing, behind, stuck)
-
-    def is_recorded(self, path: str) -> bool:
-        """Whether the index has a commit for this submodule; git makes an empty folder for each that has."""
-        place = self.path / path
-        return place.is_dir() and not place.is_symlink() and not any(place.iterdir())
-
-    def is_stuck(self, path: str, recorded: str) -> bool:
-        """Whether a submodule has an operation in progress, commits that no remote of it has, or files in the way."""
-        place = self.path / path
-        directory = find_git_directory(place)
-        if isinstance(directory, str) or operation_in_progress(directory) is not None:
-            return True
-        git = self.git.inside(place)
-        if int(git.call("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", "--")) > 0:
-            return True
-        return bool(find_obstacles(git, place, "HEAD", recorded, ()).paths)

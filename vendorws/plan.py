@@ -31,6 +31,7 @@ from vendorws.model import (
     Step,
     Switch,
     Symlink,
+    TakeBack,
     Target,
     TargetKind,
     UpdateSubmodules,
@@ -140,6 +141,8 @@ class _Case:
         checkout = self.checkout
         if checkout.operation is not None:
             return self._operation(checkout.operation)
+        if checkout.halfway:
+            return self._interrupted()
         if checkout.remote is None or _respelt(self.pin, checkout):
             return self._wrong_remote()
         if checkout.target is None:
@@ -164,6 +167,10 @@ class _Case:
             reason=f"a {operation} is in progress; finish it, or take it back",
             command=_git(self.at, *_FINISH[operation][1:]),
         )
+
+    def _interrupted(self) -> Step:
+        reason = "a run was interrupted here; what it left half-done is put back first"
+        return TakeBack(state=State.INTERRUPTED, reason=reason, command=_sync(self.pin))
 
     def _wrong_remote(self) -> Step:
         checkout, url = self.checkout, self.pin.url
@@ -213,6 +220,12 @@ class _Case:
                 reason=f"submodule {_some(paths)} to be brought to its recorded commit",
                 submodules=submodules,
                 command=_sync(self.pin),
+            )
+        if submodules.broken:
+            return Refuse(
+                state=State.SUBMODULE,
+                reason=f"submodule {_some(submodules.broken)} is no working git repository",
+                command=_move_aside(f"{self.at}/{submodules.broken[0]}"),
             )
         if submodules.stuck:
             return Refuse(

@@ -25,6 +25,7 @@ from vendorws.model import (
     Retarget,
     State,
     Switch,
+    TakeBack,
     UpdateSubmodules,
 )
 from vendorws.plan import commits
@@ -152,6 +153,8 @@ def _past(step: Move) -> str:
     match step:
         case Clone():
             return "cloned"
+        case TakeBack():
+            return "tidied up after an interrupted run"
         case Retarget(url=url):
             return f"remote set to {redact(url)}"
         case Switch(target=target):
@@ -170,6 +173,8 @@ def _future(step: Move, outcome: Outcome) -> str:
     match step:
         case Clone():
             return f"clone {redact(outcome.pin.url)}"
+        case TakeBack():
+            return "tidy up after an interrupted run"
         case Retarget(url=url):
             return f"set the remote to {redact(url)}"
         case Switch(target=target):

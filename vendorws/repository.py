@@ -6,6 +6,7 @@ at once what would cost a process each. Every function only looks.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,11 +43,19 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
         common = private / (private / "commondir").read_text("utf-8", "replace").strip()
         if not (private / "gitdir").is_file():
             return f"its .git shares {common}, but is no worktree of it"
-    if not (private / "HEAD").is_file():
+    if not _is_head(private / "HEAD"):
         return "its .git has no HEAD"
     if not (common / "objects").is_dir() or not (common / "refs").is_dir():
         return "its .git has no objects or no refs"
     return GitDirectory(private, common)
+
+
+def _is_head(file: Path) -> bool:
+    """Whether git takes this for a HEAD: a symbolic ref, as a file or a link, or a commit."""
+    words = "".join(_lines(file)[:1])
+    return (
+        file.is_symlink() or words.startswith("ref:") or re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
+    )
 
 
 def worktree_of(directory: GitDirectory) -> Path:
@@ -144,6 +153,18 @@ def submodule_paths(checkout: Path) -> tuple[str, ...]:
         return ()
     paths = [found[-1] for name, found in values.items() if name.startswith("submodule.") and name.endswith(".path")]
     return tuple(path for path in paths if path and not Path(path).is_absolute() and ".." not in Path(path).parts)
+
+
+def module_directory(place: Path, path: str) -> Path | None:
+    """The repository of a submodule below that of the checkout `place`; None where it is none, or elsewhere."""
+    dot_git = place / path / ".git"
+    if (place / path).is_symlink() or dot_git.is_symlink() or not dot_git.is_file():
+        return None
+    words = dot_git.read_text("utf-8", "replace").strip()
+    directory = (dot_git.parent / words.removeprefix("gitdir:").strip()).resolve()
+    around = find_git_directory(place)
+    inside = not isinstance(around, str) and (around.common / "modules").resolve() in directory.parents
+    return directory if inside and directory.is_dir() else None
 
 
 def _parsed(file: Path) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property, partial
@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Protocol, TypeVar
 
-from vendorws import moves
+from vendorws import halfway, moves
 from vendorws.errors import EnvironmentProblem, ExitCode, UsageError, VendorwsError
 from vendorws.files import write_atomically
 from vendorws.git_failures import as_failure
@@ -440,7 +440,8 @@ class _Journey:
         if self.crew.options.dry_run:
             self.look_aside(checkout.remote, target)
             return
-        moves.fetch(self.work, checkout, target)
+        with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
+            moves.fetch(self.work, checkout, target)
         self.finding = observe(self.work.git, self.work.pin, self.tips)
 
     def look_aside(self, remote: str, target: Target | None) -> None:

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from vendorws import moves, rescue
+from vendorws import halfway, moves, rescue
 from vendorws.errors import ExitCode
 from vendorws.gitcmd import Git
 from vendorws.lock import workspace_lock
@@ -42,6 +42,8 @@ def decide_undo(checkout: Checkout, refs: Mapping[str, str], recorded: rescue.Re
     """Whether one repository can go back; `refs` maps every ref (full name) to what it holds now."""
     if checkout.operation is not None:
         return Leave(f"a {checkout.operation} is in progress")
+    if checkout.halfway:
+        return Leave("a run was interrupted there; `vendorws sync` comes first")
     now, was = recorded.now, recorded.was
     if checkout.head == was.head and checkout.branch == was.branch and _hold(refs, was):
         return Leave("it is where it was already")
@@ -75,15 +77,13 @@ def all_refs(work: moves.Work) -> dict[str, str]:
 
 
 def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
-    """Go to the old commit first, then move the refs that are still where they were, then back onto the branch."""
-    git, was, now = work.inside, recorded.was, recorded.now
-    moves.note(work, now, was)
-    git.call(*moves.CHECKOUT, "--detach", was.head, "--")
+    """Everything to where it was, as far as it is still where the run put it; all of it or nothing."""
+    was, now = recorded.was, recorded.now
     moved = {name: commit for name, commit in was.refs.items() if now.refs.get(name, commit) != commit}
-    lines = "".join(f"update refs/{name} {commit} {now.refs[name]}\n" for name, commit in moved.items())
-    git.call("update-ref", "--stdin", stdin=lines)
-    if was.branch is not None:
-        git.call("symbolic-ref", "HEAD", f"refs/heads/{was.branch}")
+    refs = {f"refs/{name}": (commit, now.refs[name]) for name, commit in moved.items()}
+    moves.note(work, now, was)
+    with halfway.all_or_nothing(work.inside, work.path, halfway.Ends(now.head, was.head, was.branch)):
+        moves.relocate(work, was.head, refs, was.branch)
 
 
 # -- the whole workspace ---------------------------------------------------------------------------------------

@@ -1,0 +1,365 @@
+"""A move that stops halfway leaves nothing half-done: git is really stopped in the middle of writing files.
+
+A smudge filter is how git hands a file to another program while it checks out. Here it is one that tells that its
+turn has come and then never ends, so the files before it are written, the ones behind it are not, and git holds its
+lock. Killed in that moment, git leaves all of it behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkouts import lost, snapshot
+from tests.support.command import COMMAND
+from tests.support.git import git
+from tests.support.here import Here
+from tests.support.process_tree import cut_power
+from tests.support.project import Project, in_any_path
+from tests.support.remotes import Remote, Remotes
+from tests.support.sandbox import Sandbox
+from tests.support.submodules import add_submodules, record
+
+MOVED = {
+    "a.txt": "theirs\n",
+    "README.md": "theirs\n",
+    "billing/__init__.py": None,
+    "docs": "a file now\n",
+    "folder/new.txt": "theirs\n",
+    "m.stop": "theirs, from here on nothing is written\n",
+    "z.txt": "theirs\n",
+}
+
+
+@pytest.fixture
+def billing(remotes: Remotes) -> Remote:
+    remote = remotes.create("acme/billing")
+    remote.commit({"docs/index.md": "a folder\n", "a.txt": "old\n", "m.stop": "old\n", "z.txt": "old\n"})
+    return remote
+
+
+@pytest.fixture
+def run(project: Project, billing: Remote) -> Here:
+    project.require(billing.line("main"))
+    run = Here(project.root)
+    run.ok("sync")
+    return run
+
+
+@pytest.fixture
+def checkout(run: Here, project: Project) -> Path:
+    return project.checkout("billing")
+
+
+@contextmanager
+def stopping_everywhere(sandbox: Sandbox, reached: Path) -> Iterator[None]:
+    """As `stopping`, for every repository of this machine, cloned ones included."""
+    attributes, before = sandbox.home / "attributes", sandbox.git_config.read_text()
+    attributes.write_text("*.stop filter=stop\n")
+    sandbox.add_git_config(f'[core]\n\tattributesFile = "{attributes}"\n')
+    git(sandbox.home, "config", "--global", "filter.stop.smudge", f'touch "{reached}"; exec sleep 600')
+    yield
+    sandbox.git_config.write_text(before)
+
+
+@contextmanager
+def stopping(checkout: Path, reached: Path, *, at: str = "theirs") -> Iterator[None]:
+    """Git never gets over a file `*.stop` whose text begins with `at`."""
+    attributes = checkout / ".git" / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("*.stop filter=stop\n")
+    stop = f'text=$(cat); case $text in {at}*) touch "{reached}"; exec sleep 600;; *) echo "$text";; esac'
+    git(checkout, "config", "filter.stop.smudge", stop)
+    yield
+    git(checkout, "config", "--remove-section", "filter.stop")
+    attributes.unlink()
+
+
+def killed_in_the_middle(project: Project, *arguments: str, at: str = "theirs") -> None:
+    """Start the command, wait until git writes files, and end it all as a power cut does."""
+    reached = project.root.parent / "reached"
+    with stopping(project.checkout("billing"), reached, at=at):
+        start_and_kill(project, reached, *arguments)
+
+
+def start_and_kill(project: Project, reached: Path, *arguments: str) -> None:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=project.root, stdout=quiet, stderr=quiet)
+    give_up = time.monotonic() + 30
+    while not reached.exists():
+        assert process.poll() is None and time.monotonic() < give_up
+        time.sleep(0.01)
+    cut_power(process.pid)
+    process.wait()
+    reached.unlink()
+
+
+@in_any_path
+def test_a_fast_forward_that_died_is_done_again(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
+    tip = billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    assert (checkout / "a.txt").read_text() == "theirs\n", "the test did not stop git in the middle"
+    assert (checkout / "z.txt").read_text() == "old\n"
+    assert (checkout / ".git" / "index.lock").exists()
+
+    result = run.ok("sync")
+
+    assert "tidied up after an interrupted run, fast-forwarded by 1 commit" in result.stdout
+    assert git(checkout, "rev-parse", "HEAD") == tip
+    assert git(checkout, "status", "--porcelain") == ""
+    assert not list((checkout / ".git").rglob("*.lock"))
+    assert run.ok("sync").stdout.startswith("billing  in sync")
+
+
+@pytest.mark.parametrize("act", ["rewrite", "switch", "undo", "detach"])
+def test_every_other_move_that_died_is_done_again(
+    act: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    if act == "rewrite":
+        billing.commit(MOVED, start=billing.head("main~1"))
+    elif act == "switch":
+        billing.commit(MOVED, branch="other", start=billing.head())
+        project.require(billing.line("other"))
+    elif act == "undo":
+        billing.commit(MOVED)
+        run.ok("sync")
+    else:
+        git(checkout, "checkout", "--quiet", "--detach", "HEAD~1")
+    back = act in ("undo", "detach")
+    killed_in_the_middle(project, "undo" if act == "undo" else "sync", at="old" if back else "theirs")
+
+    assert "put back" not in run("undo", "--dry-run").stdout
+    run.ok("sync")
+
+    assert git(checkout, "rev-parse", "HEAD") == billing.head("other" if act == "switch" else "main")
+    assert git(checkout, "symbolic-ref", "--short", "HEAD") == ("other" if act == "switch" else "main")
+    assert git(checkout, "status", "--porcelain") == ""
+
+
+def test_status_and_a_dry_run_tell_of_it_and_touch_nothing(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    before = snapshot(checkout)
+    assert "a run was interrupted here" in run("status").stdout
+    assert "would tidy up after an interrupted run" in run("sync", "--dry-run").stdout
+    assert snapshot(checkout) == before
+
+
+def test_what_the_developer_did_before_is_kept(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
+    (checkout / "CHANGES").write_text("mine, unstaged\n")
+    (checkout / "pyproject.toml").write_text("mine, staged\n")
+    git(checkout, "add", "pyproject.toml")
+    (checkout / "untracked.py").write_text("mine\n")
+    before = snapshot(checkout)
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    run.ok("sync")
+    assert lost(before, checkout) == []
+
+
+def test_what_the_developer_did_since_is_kept(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
+    """In files that the move had written already, in ones that it had not, and in ones that it had deleted."""
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    mine = {"a.txt": "mine on top of theirs\n", "z.txt": "mine\n", "billing/__init__.py": "mine\n", "new.py": "mine\n"}
+    for path, text in mine.items():
+        (checkout / path).parent.mkdir(exist_ok=True)
+        (checkout / path).write_text(text)
+
+    result = run("sync")
+
+    assert result.exit_code == 1
+    assert "1 behind, but a.txt, billing/__init__.py, z.txt would be overwritten" in result.stdout
+    assert {path: (checkout / path).read_text() for path in mine} == mine
+    assert (checkout / "README.md").read_text() == "# billing\n"
+    assert git(checkout, "status", "--porcelain", "--untracked-files=all").splitlines() == [
+        " M a.txt",
+        " M billing/__init__.py",
+        " M z.txt",
+        "?? new.py",
+    ]
+
+
+def test_a_developer_who_went_on_with_commits_is_left_alone(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    (checkout / ".git" / "index.lock").unlink()
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "-m", "Whatever this is")
+    before = snapshot(checkout)
+    assert "diverged 1/1" in run("sync").stdout
+    assert snapshot(checkout).work == before.work
+
+
+def test_a_file_that_was_not_written_to_its_end(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
+    long = "".join(f"line {number}\n" for number in range(20_000))
+    billing.commit({**MOVED, "a.txt": long, "folder/new.txt": long})
+    killed_in_the_middle(project, "sync")
+    for path in ("a.txt", "folder/new.txt"):
+        assert (checkout / path).read_text() == long
+        os.truncate(checkout / path, 4096)
+    (checkout / "README.md").unlink()  # git deletes the old file before it writes the new one
+    run.ok("sync")
+    assert (checkout / "a.txt").read_text() == long
+    assert git(checkout, "status", "--porcelain") == ""
+
+
+def test_a_move_that_runs_out_of_time_is_taken_back_at_once(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    (checkout / "CHANGES").write_text("mine\n")
+    before = snapshot(checkout)
+    billing.commit(MOVED)
+    with stopping(checkout, project.root.parent / "reached"):
+        start = time.monotonic()
+        result = run("sync", "--timeout", "2")
+        assert time.monotonic() - start < 15
+    assert result.exit_code == 3, result
+    assert "did not finish within 2 seconds" in result.stdout + result.stderr
+    assert snapshot(checkout).work == before.work
+    run.ok("sync")
+    assert git(checkout, "status", "--porcelain") == " M CHANGES"
+
+
+@pytest.mark.parametrize("name", ["refs/heads/main.lock", "HEAD.lock"])
+def test_a_move_whose_last_step_fails_is_taken_back_at_once(
+    name: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """Another git holds the lock of the branch: the files are all there, but the branch cannot move."""
+    before = snapshot(checkout)
+    (checkout / ".git" / name).touch()
+    time.sleep(0.05)
+    for move in (lambda: billing.commit(MOVED), billing.rewrite):
+        move()
+        result = run("sync")
+        assert result.exit_code == 1, result
+        assert "another git process is at work there" in result.stdout
+        assert snapshot(checkout).work == before.work
+    (checkout / ".git" / name).unlink()
+    run.ok("sync")
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
+
+
+def test_a_file_that_is_the_developers_and_equals_theirs_is_not_taken_back(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """The developer has the new file already, byte for byte; git refuses, and it must be there after that."""
+    git(checkout, "switch", "--quiet", "--create", "mine", "HEAD~1")
+    git(checkout, "branch", "--quiet", "--delete", "--force", "main")
+    (checkout / "docs").mkdir(exist_ok=True)
+    (checkout / "docs" / "index.md").write_text("a folder\n")
+    before = snapshot(checkout)
+    result = run("sync", "--switch")
+    assert result.exit_code == 1, result
+    assert snapshot(checkout).work == before.work
+
+
+def test_the_lock_of_a_git_that_is_at_work_is_respected(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """`git commit` holds the index while its editor is open: since the run died, the developer went on."""
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    (checkout / ".git" / "index.lock").unlink()
+    (checkout / "z.txt").write_text("mine\n")
+    opened = project.root.parent / "opened"
+    environment = os.environ | {"GIT_EDITOR": f"touch '{opened}'; sleep 600 #"}
+    commit = subprocess.Popen(["git", "commit", "--quiet", "--all"], cwd=checkout, env=environment)
+    try:
+        while not opened.exists():
+            time.sleep(0.01)
+        before = snapshot(checkout)
+        result = run("sync")
+        assert result.exit_code == 1
+        assert "another git process is at work there" in result.stdout
+        assert snapshot(checkout).work == before.work
+    finally:
+        cut_power(commit.pid)
+        commit.wait()
+
+
+# -- submodules ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lib(remotes: Remotes) -> Remote:
+    library = remotes.create("acme/lib")
+    library.commit({"a.txt": "old\n", "m.stop": "old\n", "z.txt": "old\n"})
+    return library
+
+
+def in_sync(checkout: Path) -> bool:
+    """Whether nothing is changed, in the submodules either, and nobody's lock is left."""
+    clean = git(checkout, "status", "--porcelain", "--ignore-submodules=none") == ""
+    return clean and not list((checkout / ".git").rglob("*.lock"))
+
+
+def test_the_first_clone_of_a_submodule_that_died_is_done_again(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path, sandbox: Sandbox
+) -> None:
+    add_submodules(billing, lib)
+    reached = project.root.parent / "reached"
+    with stopping_everywhere(sandbox, reached):
+        start_and_kill(project, reached, "sync")
+    assert (checkout / "lib" / "a.txt").is_file(), "the test did not stop git in the middle"
+    assert not (checkout / "lib" / "z.txt").exists()
+    (checkout / "lib" / "mine.py").write_text("mine\n")
+
+    assert run("sync").exit_code == 1
+    assert (checkout / "lib" / "mine.py").read_text() == "mine\n"
+    (checkout / "lib" / "mine.py").unlink()
+    run.ok("sync")
+
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
+
+
+@pytest.mark.parametrize("left", ["HEAD config objects refs", "HEAD config objects", "objects", ""])
+def test_a_submodule_that_was_only_begun(
+    left: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    """What a kill leaves at other moments of the clone; git itself mends none of it."""
+    add_submodules(billing, lib)
+    run.ok("sync")
+    module = checkout / ".git" / "modules" / "acme" / "lib"
+    for entry in module.iterdir():
+        if entry.name not in left.split():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for entry in (checkout / "lib").iterdir():
+        if entry.name != ".git":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    run.ok("sync")
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
+
+
+def test_the_move_of_a_submodule_that_died_is_done_again(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path, sandbox: Sandbox
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    (checkout / "lib" / "mine.py").write_text("mine\n")
+    lib.commit({"a.txt": "theirs\n", "m.stop": "theirs\n", "z.txt": "theirs\n"})
+    record(billing, lib)
+    reached = project.root.parent / "reached"
+    with stopping_everywhere(sandbox, reached):
+        start_and_kill(project, reached, "sync")
+    assert (checkout / "lib" / "a.txt").read_text() == "theirs\n", "the test did not stop git in the middle"
+
+    run.ok("sync")
+
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert (checkout / "lib" / "mine.py").read_text() == "mine\n"
+    (checkout / "lib" / "mine.py").unlink()
+    assert in_sync(checkout)
