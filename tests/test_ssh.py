@@ -360,7 +360,7 @@ def sockets(runtime: Path) -> list[Path]:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while not true():
         assert time.monotonic() < give_up, "it never came"
         time.sleep(0.02)
@@ -368,12 +368,12 @@ def wait_until(true: Callable[[], object]) -> None:
 
 @contextmanager
 def sync_at_work(project: Project, ssh_server: SshServer) -> Iterator[subprocess.Popen[bytes]]:
-    """A `vendorws sync` in the middle of its work, which never ends by itself."""
+    """A `vendorws sync` in the middle of its work on three packages, which never ends by itself."""
     ssh_server.hangs = True
     quiet = subprocess.DEVNULL
     with subprocess.Popen([*COMMAND, "sync"], cwd=project.root, stdout=quiet, stderr=quiet) as running:
         try:
-            wait_until(lambda: ssh_server.commands)
+            wait_until(lambda: len(ssh_server.commands) == 3)
             yield running
         finally:
             running.kill()
@@ -491,6 +491,27 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_is_not_used(tmp_path: Path
     folder.mkdir()
     chosen = socket_folder({"XDG_RUNTIME_DIR": str(folder)})
     assert chosen is not None and len(str(chosen)) <= 36
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_a_command_for_the_folders_of_one_employer(
+    checked_out: bool, project: Project, billing: Remote, vendorws: Vendorws, sandbox: Sandbox
+) -> None:
+    """A git configuration with an `includeIf`, as people with several accounts have it."""
+    project.require(billing.line("main"))
+    if checked_out:
+        vendorws.ok("sync")
+    own, not_here = Wrapper(sandbox, "own-ssh"), Wrapper(sandbox, "other-ssh")
+    for name, program in (("work", own), ("elsewhere", not_here)):
+        (sandbox.home / name).write_text(f'[core]\n    sshCommand = "{program.path} -4"\n')
+    sandbox.add_git_config(
+        f'[includeIf "gitdir:{project.repository}/"]\n    path = work\n'
+        f'[includeIf "gitdir:{sandbox.home}/"]\n    path = elsewhere\n'
+    )
+    vendorws.ok("sync")
+    assert never_asks(own, "-4")
+    assert not_here.calls == []
+    assert [path.name for path in project.vendor.iterdir() if path.is_dir()] == ["billing"]
 
 
 def test_a_host_that_git_is_told_to_find_elsewhere_is_not_contacted(
