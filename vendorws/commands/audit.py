@@ -40,10 +40,10 @@ def audit(
 
     \b
     Examples:
-      vendorws audit app:latest                      an image of the engine
-      vendorws audit app.tar                         what docker save wrote, or an OCI archive
-      podman save app | vendorws audit -             from wherever it is
-      vendorws audit app:latest --builder            the stages that it was copied from, too
+      vendorws audit app:latest            an image of the engine
+      vendorws audit app.tar               what docker save wrote, or OCI
+      podman save app | vendorws audit -   from wherever it is
+      vendorws audit app:latest --builder  the stages that it was copied from
     """
     from vendorws import audit_report, terminal
 

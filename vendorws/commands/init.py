@@ -42,9 +42,9 @@ def init(
 
     \b
     Examples:
-      vendorws init                               the build borrows your ssh agent
-      vendorws init --keyless --python 3.12       the build takes what is committed in vendor/
-      vendorws init --dry-run                     only show it
+      vendorws init                           the build borrows your ssh agent
+      vendorws init --keyless --python 3.12   the build takes vendor/ as it is
+      vendorws init --dry-run                 only show it
     """
     from vendorws import scaffold, terminal
     from vendorws.settings import read_settings

@@ -46,7 +46,7 @@ def sync(
     \b
     Examples:
       vendorws sync                         all of them, every morning
-      vendorws sync acme-billing --switch   back to the pin from a branch of your own
+      vendorws sync acme-billing --switch   back to the pin, if clean
       vendorws sync --dry-run               only say what would be done
     """
     from vendorws import report, terminal

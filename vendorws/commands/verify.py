@@ -40,7 +40,7 @@ def verify(
     Examples:
       vendorws verify                 every service that has the packages
       vendorws verify app             only this one
-      vendorws verify --json          for programs; exit code 1 when something is not live
+      vendorws verify --json          for programs; exits with 1 when one is not
     """
     from vendorws import terminal, verify_report
     from vendorws.pins import read_valid_requirements

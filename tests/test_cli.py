@@ -1,0 +1,243 @@
+"""The command line itself: help, versions, mistakes, completion, and the one funnel for what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import COMMAND, Vendorws, merged
+from tests.support.git import git, git_says_yes
+from tests.support.project import Project
+from tests.support.remotes import Remote, Remotes
+from tests.support.terminal import on_terminal
+from tests.support.workspace import Workspace
+from vendorws import __version__
+from vendorws.cli import app
+from vendorws.environment import forget_leaked_environment
+from vendorws.lock import workspace_lock
+
+VERBS = sorted(str(command.name) for command in app.registered_commands)
+
+
+@pytest.fixture
+def workspace(project: Project) -> Workspace:
+    return Workspace(project)
+
+
+@pytest.fixture
+def billing(remotes: Remotes) -> Remote:
+    return remotes.create("acme/billing")
+
+
+# -- help ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_fits_a_terminal_and_shows_an_example(workspace: Workspace, verb: str, option: str) -> None:
+    result = workspace.ok(*filter(None, [verb, option]))
+    assert f"Usage: vendorws {verb}".strip() in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stderr == ""
+    if verb:
+        assert "Examples:" in result.stdout and f"  vendorws {verb}" in result.stdout
+        assert "\b" not in result.stdout
+
+
+def test_help_names_every_command_on_one_line(workspace: Workspace) -> None:
+    lines = workspace.ok("--help").stdout.splitlines()
+    for verb in VERBS:
+        (line,) = [line for line in lines if line.split()[:1] == [verb]]
+        assert len(line.split()) > 2
+
+
+def test_without_a_command_there_is_help(workspace: Workspace) -> None:
+    result = workspace.type()
+    assert result.exit_code == 2
+    assert "Usage: vendorws" in result.stdout + result.stderr
+
+
+def test_the_version(workspace: Workspace, vendorws: Vendorws) -> None:
+    assert workspace.ok("--version").stdout == f"vendorws {__version__}\n"
+    assert vendorws.ok("--version").stdout == f"vendorws {__version__}\n", "python -m vendorws is the same"
+    script = Path(sys.executable).with_name("vendorws")
+    assert (
+        subprocess.run([script, "--version"], capture_output=True, check=True).stdout.decode().startswith("vendorws ")
+    )
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """It answers at once: rich, yaml, git and the rest are for those who work."""
+    heavy = ("rich", "yaml", "git", "requirements", "packaging", "vendorws.sync", "vendorws.pins", "tomllib")
+    code = f"import sys, vendorws.cli; print(*(m for m in {heavy!r} if m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
+
+
+# -- mistakes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["snyc"], "snyc"),
+        (["sync", "--dry"], "--dry"),
+        (["sync", "-j", "0"], "--jobs"),
+        (["sync", "-j", "many"], "--jobs"),
+        (["sync", "--timeout", "0"], "--timeout"),
+        (["sync", "--color", "blue"], "blue"),
+        (["status", "--project"], "--project"),
+        (["status", "--project", "nowhere"], "nowhere is not a folder"),
+        (["sync", "-r", "none.txt"], "none.txt"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_names_what_is_wrong(
+    project: Project, workspace: Workspace, arguments: list[str], words: str
+) -> None:
+    project.require("django")
+    result = workspace.type(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["sync", "status", "list", "override", "undo"])
+def test_a_project_without_requirements(workspace: Workspace, verb: str) -> None:
+    result = workspace.type(verb)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ") and "requirements.txt" in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+
+
+def test_an_expected_failure_is_its_sentence_and_its_hint(project: Project, workspace: Workspace) -> None:
+    project.require("django")
+    project.write("pyproject.toml", "[tool.vendorws]\njob = 3\n")
+    result = workspace.type("status")
+    assert result.stderr == "error: [tool.vendorws] has no setting 'job'.\n  Did you mean 'jobs'?\n"
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_without_git(project: Project, billing: Remote, vendorws: Vendorws, tmp_path: Path) -> None:
+    project.require(billing.line("main"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").symlink_to(sys.executable)
+    for verb in ("sync", "status"):
+        result = vendorws(verb, env={"PATH": str(tmp_path / "bin")})
+        assert result.exit_code == 4
+        assert result.stderr == "error: git is not installed (or not on the PATH).\n  Install git 2.30 or newer.\n"
+    assert vendorws("list", env={"PATH": str(tmp_path / "bin")}).exit_code == 0
+
+
+def test_a_variable_of_the_environment_is_an_option(
+    project: Project, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.require("django")
+    monkeypatch.setenv("VENDORWS_JOBS", "none")
+    assert "VENDORWS_JOBS" in workspace.type("sync").stderr
+    monkeypatch.setenv("VENDORWS_JOBS", "2")
+    workspace.ok("sync")
+
+
+# -- pipes and keys --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["list", "status"])
+def test_a_reader_that_goes_away_is_no_error(project: Project, verb: str) -> None:
+    names = [f"package-number-{number}" for number in range(2000)]
+    lines = [f"-e git+ssh://git@example.test/{name}.git#egg={name}" for name in names]
+    project.require(*lines)
+    run = subprocess.Popen([*COMMAND, verb], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None and run.stderr is not None
+    run.stdout.read(10)
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait(timeout=30) in (0, 1)
+    run.stderr.close()
+
+
+def test_ctrl_c_ends_with_130_and_no_traceback(project: Project, remotes: Remotes) -> None:
+    project.require(remotes.create("acme/billing").line("main"))
+    project.vendor.mkdir()
+    with workspace_lock(project.vendor, wait=False, on_wait=print):
+        screen = on_terminal([*COMMAND, "sync"], cwd=project.root, answers=[("waiting for it", "\x03")])
+    assert screen.exit_code == 130
+    assert "Traceback" not in screen.text
+
+
+# -- completion ------------------------------------------------------------------------------------------------
+
+
+def complete(project: Project, words: str, cwd: Path | None = None) -> list[str]:
+    """What bash offers for the words typed so far."""
+    environment = {"_VENDORWS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("vendorws")],
+        cwd=cwd or project.root,
+        env=merged(environment),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stderr == ""
+    return ran.stdout.split()
+
+
+def test_completion(project: Project, billing: Remote, remotes: Remotes) -> None:
+    project.require(billing.line("main"), remotes.create("acme/Big_Blob").line("main"), "django")
+    assert complete(project, "vendorws s") == ["sync", "status"]
+    assert complete(project, "vendorws sync bi") == ["billing", "big-blob"]
+    assert complete(project, "vendorws status big") == ["big-blob"]
+    assert complete(project, "vendorws sync dj") == []
+
+
+@pytest.mark.parametrize("line", ["-e git+ssh://git@github.com/a/b.git", "-r none.txt"])
+def test_completion_never_complains(project: Project, line: str) -> None:
+    project.require(line)
+    assert complete(project, "vendorws sync b") == []
+    (project.root / "requirements.txt").unlink()
+    assert complete(project, "vendorws sync b") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_that_sets_completion_up(shell: str) -> None:
+    environment = {"_VENDORWS_COMPLETE": f"source_{shell}"}
+    script = Path(sys.executable).with_name("vendorws")
+    ran = subprocess.run([script], env=merged(environment), capture_output=True, text=True, check=True)
+    assert "_VENDORWS_COMPLETE" in ran.stdout
+
+
+# -- the environment -------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_a_hook_leaves_behind_stays(monkeypatch: pytest.MonkeyPatch, sandbox: object) -> None:
+    """git itself lists what belongs to one repository alone; `-c` settings of a command around us are welcome."""
+    local = set(git(Path.cwd(), "rev-parse", "--local-env-vars").split())
+    carried = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
+    for name in local:
+        monkeypatch.setenv(name, "x")
+    forget_leaked_environment()
+    assert local & os.environ.keys() == carried
+
+
+def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
+    project: Project, billing: Remote, vendorws: Vendorws
+) -> None:
+    project.require(billing.line("main"))
+    leaked = {
+        "GIT_DIR": str(project.repository / ".git"),
+        "GIT_WORK_TREE": str(project.repository),
+        "GIT_INDEX_FILE": str(project.repository / ".git/index"),
+        "GIT_PREFIX": "site/",
+    }
+    before = git(project.repository, "for-each-ref")
+    vendorws.ok("sync", env=leaked)
+    billing.commit()
+    vendorws.ok("sync", env=leaked)
+    assert git(project.checkout("billing"), "rev-parse", "HEAD") == billing.head()
+    assert git(project.repository, "for-each-ref") == before
+    assert not git_says_yes(project.repository, "config", "vendorws.url")
+    assert git(project.repository, "diff", "--cached", "--name-only") == ""
