@@ -22,8 +22,8 @@ from benchmarks.table import race_table, table
 
 _GIT_CONFIG = """\
 [user]
-    name = Dana Developer
-    email = dana@acme.example
+    name = Developer
+    email = developer@acme.example
 [init]
     defaultBranch = main
 [protocol "file"]
