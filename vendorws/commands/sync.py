@@ -127,7 +127,8 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
     for note in () if quiet else result.notes:
         err.print(f"note: {note}")
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
-        err.print(f"{result.path.name} {result.status.value}: {len(result.mounts)} mounts")
+        mounts = "1 mount" if len(result.mounts) == 1 else f"{len(result.mounts)} mounts"
+        err.print(f"{result.path.name} {result.status.value}: {mounts}")
     return ExitCode.DONE
 
 
