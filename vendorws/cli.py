@@ -55,7 +55,7 @@ def main() -> None:
 
     forget_leaked_environment()
     try:
-        app()
+        app(prog_name="vendorws")
     except VendorwsError as error:
         _print_error(error)
         sys.exit(int(error.exit_code))
