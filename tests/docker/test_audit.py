@@ -19,6 +19,8 @@ from tests.support.docker import Docker, need_engine
 from tests.support.keys import private_keys, public_keys, ssh_key
 from tests.support.project import Project
 
+pytestmark = pytest.mark.timeout(600)
+
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
 PASSWORD = "hunter2-hunter2"
 BOTH_BUILDERS = pytest.mark.parametrize("buildkit", ["1", "0"], ids=["buildkit", "classic"])
