@@ -174,7 +174,7 @@ def container_fault(
     rebuild = rebuild_command(service, container)
     installed = python.packages[package.name]
     return (
-        _import_fault(package, python, installed, rebuild)
+        _import_fault(package, answer, installed, rebuild)
         or _metadata_fault(package, python, installed, rebuild)
         or _script_fault(python, installed, rebuild)
     )
@@ -214,7 +214,7 @@ def _folder_fault(package: Package, service: ServiceConfig, container: Container
     if folder.has_witness:
         return None
     if container.running and not _was_started_with(container, _nearest(package, service.mounts)):
-        reason = "the running container was started without the mount, before Compose had it"
+        reason = "the running container was started before this mount was there"
         return Fault(State.OUTDATED, reason, f"docker compose up -d {quote(package.service)}")
     if container.running:
         reason = (
@@ -240,9 +240,10 @@ def _copy_fault(package: Package, container: Container, differs: str | None) -> 
     return None
 
 
-def _import_fault(package: Package, python: Python, installed: Installed, rebuild: str) -> Fault | None:
+def _import_fault(package: Package, answer: Answer, installed: Installed, rebuild: str) -> Fault | None:
     if not _is_known(installed):
-        return Fault(State.NOT_INSTALLED, f"{python.executable} in the container does not have it installed", rebuild)
+        asked = ", ".join(python.executable for python in answer.pythons)
+        return Fault(State.NOT_INSTALLED, f"it is not installed in the container (asked: {asked})", rebuild)
     outside = [module for module in _telling(installed.modules) if not module.inside]
     if not outside:
         return None
