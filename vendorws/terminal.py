@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -22,12 +23,10 @@ from vendorws.report import Row
 
 def console(stream: TextIO, color: str = "auto") -> Console:
     """A console on `stream`; `color` is auto (rich heeds NO_COLOR and whether it is a terminal), always or never."""
-    force = True if color == "always" else None
-    no_color = True if color == "never" else None
     return Console(
         file=stream,
-        force_terminal=force,
-        no_color=no_color,
+        force_terminal=True if color == "always" else None,
+        no_color=None if color == "auto" else color == "never",
         color_system=None if color == "never" else "auto",
         highlight=False,
         markup=False,
@@ -40,12 +39,12 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
     """One aligned line for each repository; where the screen is too narrow the next command goes below its line."""
     columns = [_column([getattr(row, name) for row in rows]) for name in ("name", "pin", "at", "standing", "changes")]
     lines = [_line(row, cells) for row, cells in zip(rows, zip(*columns, strict=True), strict=True)]
-    margin = max((len(line) for line in lines), default=0)
-    longest = max((len(row.command) for row in rows), default=0)
-    beside = not out.is_terminal or margin + len(_ARROW) + longest <= out.width
+    margin = max((line.cell_len for line in lines), default=0)
+    longest = max((cell_len(row.command) for row in rows), default=0)
+    beside = not out.file.isatty() or margin + len(_ARROW) + longest <= out.width
     for row, line in zip(rows, lines, strict=True):
         if row.command and beside:
-            line.append(" " * (margin - len(line)) + _ARROW + row.command)
+            line.append(" " * (margin - line.cell_len) + _ARROW + row.command)
         out.print(line)
         if row.command and not beside:
             out.print(Text(f"  {_ARROW}{row.command}"))
@@ -65,12 +64,12 @@ def _line(row: Row, cells: Sequence[str]) -> Text:
 
 
 def _column(cells: Sequence[str]) -> list[str]:
-    width = max(len(cell) for cell in cells) if cells else 0
-    return [cell.ljust(width) for cell in cells]
+    width = max(map(cell_len, cells), default=0)
+    return [set_cell_size(cell, width) for cell in cells]
 
 
 class PlainProgress:
-    """Progress where nobody watches a screen: one line for each repository that is done."""
+    """Progress where nobody watches a screen: only what must be said at once; the report at the end has the rest."""
 
     def __init__(self, err: Console, *, quiet: bool) -> None:
         self._err, self._quiet = err, quiet

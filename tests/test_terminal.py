@@ -1,0 +1,249 @@
+"""What the screen shows: colours, columns and live progress."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from tests.support.project import Project
+from tests.support.terminal import on_terminal
+from vendorws import terminal
+from vendorws.model import Outcome, Pin
+from vendorws.report import Row
+from vendorws.terminal import LiveProgress, PlainProgress, console, is_live, print_rows
+
+
+class Screen(io.StringIO):
+    """A terminal as far as a program can tell."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def pin(name: str) -> Pin:
+    return Pin(name, f"ssh://git@example.test/{name}", None, None, (), None, "requirements.txt", 1)
+
+
+def row(name: str = "billing", *, command: str = "", **changed: str) -> Row:
+    values = {"pin": "main", "at": "main", "standing": "in sync", "changes": "", "style": "green"}
+    return Row(name=name, command=command, **(values | changed))
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+# -- colour ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stream", "color", "environment", "coloured"),
+    [
+        (Screen, "auto", {}, True),
+        (Screen, "auto", {"NO_COLOR": "1"}, False),
+        (Screen, "auto", {"TERM": "dumb"}, False),
+        (Screen, "never", {}, False),
+        (Screen, "always", {"NO_COLOR": "1"}, True),
+        (io.StringIO, "auto", {}, False),
+        (io.StringIO, "always", {}, True),
+        (io.StringIO, "never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colour_is_asked_for_by_the_terminal_the_environment_or_the_option(
+    stream: type[io.StringIO],
+    color: str,
+    environment: dict[str, str],
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = stream()
+    print_rows(console(out, color), [row()])
+    assert ("\x1b[32m" in out.getvalue()) is coloured
+    assert plain(out.getvalue()) == "billing  main  main  in sync\n"
+
+
+def test_never_means_no_bold_either() -> None:
+    out = Screen()
+    print_rows(console(out, "never"), [row()])
+    assert out.getvalue() == "billing  main  main  in sync\n"
+
+
+def test_nothing_is_taken_for_markup_or_made_pretty() -> None:
+    out = Screen()
+    said = "[bold]feature[/bold] :smile: 1234 'x' https://host/x"
+    console(out, "always").print(said)
+    assert out.getvalue() == f"{said}\n"
+
+
+def test_long_lines_are_not_broken() -> None:
+    out = Screen()
+    console(out).print("word " * 100)
+    assert out.getvalue().count("\n") == 1
+
+
+# -- rows ------------------------------------------------------------------------------------------------------
+
+ROWS = [
+    row("billing", command="git -C vendor/billing push origin HEAD", standing="2 unpushed", style="yellow"),
+    row("crypto-box", pin="v1.0", at="(0123456789)", changes="1 staged, 1 stash"),
+    row("x", command="vendorws sync x", standing="1 behind", style="yellow"),
+]
+
+
+def test_columns_line_up_and_the_command_comes_last() -> None:
+    out = io.StringIO()
+    print_rows(console(out), ROWS)
+    assert out.getvalue() == (
+        "billing     main  main          2 unpushed                     -> git -C vendor/billing push origin HEAD\n"
+        "crypto-box  v1.0  (0123456789)  in sync     1 staged, 1 stash\n"
+        "x           main  main          1 behind                       -> vendorws sync x\n"
+    )
+
+
+def test_on_a_narrow_screen_the_command_goes_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Screen()
+    print_rows(console(out, "never"), ROWS)
+    assert out.getvalue() == (
+        "billing     main  main          2 unpushed\n"
+        "    -> git -C vendor/billing push origin HEAD\n"
+        "crypto-box  v1.0  (0123456789)  in sync     1 staged, 1 stash\n"
+        "x           main  main          1 behind\n"
+        "    -> vendorws sync x\n"
+    )
+    monkeypatch.setenv("COLUMNS", "140")
+    out = Screen()
+    print_rows(console(out, "never"), ROWS)
+    assert out.getvalue().count("\n") == 3
+
+
+def test_wide_characters_line_up_too() -> None:
+    out = io.StringIO()
+    print_rows(console(out), [row(at="機能", command="a"), row(at="main-branch", command="b")])
+    first, second = out.getvalue().splitlines()
+    assert cell_len(first.partition("->")[0]) == cell_len(second.partition("->")[0])
+
+
+def test_no_rows() -> None:
+    out = io.StringIO()
+    print_rows(console(out), [])
+    assert out.getvalue() == ""
+
+
+# -- progress --------------------------------------------------------------------------------------------------
+
+
+def test_plain_progress_says_only_sentences() -> None:
+    err = io.StringIO()
+    progress = PlainProgress(console(err), quiet=False)
+    progress.progress(pin("billing"), "receiving 1/2")
+    progress.finished(Outcome(pin("billing"), (), None, None, None, 0.1))
+    with progress.paused():
+        progress.note("contacting https://joe:secret@host")
+    assert err.getvalue() == "contacting https://joe:****@host\n"
+
+
+def test_quiet_progress_says_nothing() -> None:
+    err = io.StringIO()
+    PlainProgress(console(err), quiet=True).note("contacting")
+    assert err.getvalue() == ""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that progress sees; set its one item."""
+    now = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    return now
+
+
+def drawn(progress: LiveProgress, *, height: int = 24, width: int = 60) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=width, height=height).print(progress._render())
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_live_progress_has_a_line_for_each_repository_at_work(clock: list[float]) -> None:
+    progress = LiveProgress(console(Screen()), 3)
+    assert drawn(progress) == ["0 of 3 repositories"]
+    progress.progress(pin("billing"), "cloning")
+    clock[0] += 2
+    progress.progress(pin("crypto-box"), "looking")
+    progress.progress(pin("billing"), "receiving 12/80 https://joe:secret@host/x")
+    clock[0] += 3
+    assert drawn(progress) == [
+        "  billing     receiving 12/80 https://joe:****@host/x  5s",
+        "  crypto-box  looking  3s",
+        "0 of 3 repositories",
+    ]
+    progress.finished(Outcome(pin("billing"), (), None, None, None, 5.0))
+    progress.finished(Outcome(pin("never-seen-at-work"), (), None, None, None, 0.0))
+    assert drawn(progress) == ["  crypto-box  looking  3s", "2 of 3 repositories"]
+
+
+def test_live_progress_keeps_within_the_screen(clock: list[float]) -> None:
+    screen = Console(file=Screen(), width=40, height=6)
+    progress = LiveProgress(screen, 50)
+    for number in range(50):
+        progress.progress(pin(f"package-{number:02}"), "receiving 1/2 with a rather long message")
+    lines = drawn(progress, width=40)
+    assert len(lines) == 5
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[-1] == "0 of 50 repositories"
+
+
+def test_live_progress_leaves_nothing_but_its_notes() -> None:
+    out = Screen()
+    progress = LiveProgress(console(out), 1)
+    with progress.shown():
+        progress.progress(pin("billing"), "cloning")
+        progress.note("contacting https://joe:secret@host")
+        with progress.paused():
+            out.write("Enter passphrase: \n")
+    assert "contacting https://joe:****@host\n" in plain(out.getvalue()).replace("\r", "")
+    assert "secret" not in out.getvalue()
+    drawn_last = out.getvalue().rpartition("of 1 repositories")[2]
+    assert "\x1b[2K" in drawn_last, "the last picture is wiped away"
+
+
+@pytest.mark.parametrize(
+    ("stream", "quiet", "stderr", "live"),
+    [
+        (Screen, False, Screen, True),
+        (Screen, True, Screen, False),
+        (io.StringIO, False, Screen, False),
+        (Screen, False, io.StringIO, False),
+    ],
+)
+def test_progress_is_live_where_a_person_watches(
+    stream: type[io.StringIO],
+    quiet: bool,
+    stderr: type[io.StringIO],
+    live: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr())
+    assert is_live(console(stream()), quiet=quiet) is live
+
+
+def test_forced_colour_in_a_pipe_is_no_screen(project: Project) -> None:
+    """FORCE_COLOR makes a pipe look like a terminal to some; there is still nobody to watch."""
+    monkeypatched = console(io.StringIO(), "always")
+    assert monkeypatched.is_terminal
+    assert not is_live(monkeypatched, quiet=False)
+
+
+def test_the_screen_after_a_run(project: Project) -> None:
+    """On a real terminal: what is left on the screen is the report, at the left edge, and the cursor is back."""
+    project.require("-e git+ssh://git@example.test/nothing.git@main#egg=nothing")
+    screen = on_terminal([sys.executable, "-m", "vendorws", "sync"], cwd=project.root, columns=100)
+    assert screen.exit_code == 3
+    assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h"), "the cursor is shown again"
+    assert "nothing  the server could not be reached\n" in screen.text
