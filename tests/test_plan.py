@@ -205,6 +205,48 @@ Refuse (blocked)
 2 behind, with conflicts to resolve first
 -> git -C vendor/billing status""",
     ),
+    "behind, and a submodule in the place of a new file": (
+        behind(submodules=Submodules(replaced=("lib/old one",))),
+        DEFAULT,
+        """\
+Refuse (blocked)
+2 behind, but lib/old one would be overwritten
+-> mv 'vendor/billing/lib/old one' 'vendor/billing/lib/old one.aside'""",
+    ),
+    "behind, and a change that git was told not to see in the way": (
+        behind(in_the_way=("a.py", "b.py"), hidden=("a.py",)),
+        DEFAULT,
+        """\
+Refuse (blocked)
+2 behind, but a.py, b.py would be overwritten
+-> git -C vendor/billing update-index --no-assume-unchanged -- a.py"""
+        """ && git -C vendor/billing update-index --no-skip-worktree -- a.py"""
+        """ && git -C vendor/billing stash push --all -- a.py b.py""",
+    ),
+    "behind, and a file in the way whose name git would take for a pattern": (
+        behind(changes=Changes(untracked=1), in_the_way=("a*.py",)),
+        DEFAULT,
+        """\
+Refuse (blocked)
+2 behind, but a*.py would be overwritten
+-> git --literal-pathspecs -C vendor/billing stash push --all -- 'a*.py'""",
+    ),
+    "rewritten, and a file that was only announced": (
+        rewritten(changes=Changes(unstaged=1), announced=("new.py",)),
+        DEFAULT,
+        """\
+Refuse (rewritten)
+main was rewritten on origin, and there are local changes
+-> git -C vendor/billing add -- new.py && git -C vendor/billing stash push""",
+    ),
+    "left by a run that died": (
+        behind(halfway=True),
+        DEFAULT,
+        """\
+TakeBack (interrupted)
+a run was interrupted here; what it left half-done is put back first
+-> vendorws sync billing""",
+    ),
     "ahead": (
         checkout(head=HERE, ahead=2, own=2),
         DEFAULT,
@@ -330,6 +372,14 @@ Refuse (submodule)
 submodule mine holds work of its own; record it, or move it aside
 -> git -C vendor/billing add -- mine""",
     ),
+    "a submodule that is no repository any more": (
+        checkout(submodules=Submodules(stuck=("mine",), broken=("lib",))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule lib is no working git repository
+-> mv vendor/billing/lib vendor/billing/lib.aside""",
+    ),
     "on another branch": (
         own_branch(),
         DEFAULT,
@@ -361,6 +411,22 @@ on feature/x, the pin is branch main
 Keep (other-branch)
 on feature/x, the pin is branch main
 -> vendorws sync --switch billing""",
+    ),
+    "on another branch, the pinned one is behind in another worktree": (
+        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dana/billing")),
+        DEFAULT,
+        """\
+Keep (other-branch)
+on feature/x, the pin is branch main
+-> vendorws sync --switch billing""",
+    ),
+    "on another branch, --switch, but another worktree has the pinned one": (
+        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dana/billing")),
+        SWITCH,
+        """\
+Refuse (other-branch)
+on feature/x, the pin is branch main, but main is checked out in /home/dana/billing
+-> git -C vendor/billing worktree list""",
     ),
     "on another branch, --switch": (
         own_branch(changes=Changes(untracked=3)),
