@@ -227,11 +227,13 @@ def fetch_objects(work: Work, remote: str, target: Target | None) -> None:
     if target is not None:
         refs = [_names(git, remote, target)[0]]
     elif _COMMIT.fullmatch(work.pin.ref or ""):
-        listed = git.call("ls-remote", "--refs", "--heads", "--tags", "--", remote)
+        listed = git.call("ls-remote", "--refs", "--heads", "--tags", "--", remote, progress=True)
         refs = [line.partition("\t")[2] for line in listed.split("\n") if line]
     else:
         return
-    git.call(*_FETCH, "--no-tags", "--stdin", "--", remote, stdin="".join(f"{ref}\n" for ref in refs))
+    if refs:
+        lines = "".join(f"{ref}\n" for ref in refs)
+        git.call(*_FETCH, "--no-tags", "--stdin", "--", remote, stdin=lines, progress=True)
     _fetch_full_commit(git, remote, work.pin.ref or "")
 
 
