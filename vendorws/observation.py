@@ -245,7 +245,7 @@ class _Look:
         ahead, behind = self.distance(target, remote) if away else (0, 0)
         published = self.published(target, remote)
         own = self.count(status.head, *published) if on_pinned and ahead else 0
-        movable = target is not None and away and ours and not (ahead and own)
+        movable = away and not (on_pinned and ahead and own)
         obstacles = self.obstacles(target) if target is not None and movable else Obstacles()
         return Checkout(
             remote=remote,

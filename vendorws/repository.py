@@ -109,9 +109,13 @@ def is_shallow(directory: GitDirectory) -> bool:
 
 
 def logged_commits(directory: GitDirectory, ref: str, most: int = 50) -> tuple[str, ...]:
-    """The commits that `ref` pointed at before, newest first, as far as its reflog goes back."""
+    """The commits that `ref` pointed at before, newest first, as far as its reflog goes back.
+
+    A clone begins no reflog: its first commit is only the old one of the first entry.
+    """
     entries = _lines(directory.common / "logs" / ref)[-most:]
-    return tuple(dict.fromkeys(entry.split(" ", 2)[1] for entry in reversed(entries) if entry.count(" ") >= 2))
+    moves = [entry.split(" ", 2)[:2] for entry in reversed(entries) if entry.count(" ") >= 2]
+    return tuple(dict.fromkeys(commit for old, new in moves for commit in (new, old) if commit.strip("0")))
 
 
 @dataclass(frozen=True, slots=True)
