@@ -84,7 +84,7 @@ def _looked_through(images: Sequence[str], err: Console) -> Report:
 def _progress(err: Console, image: str, total: int | None) -> Iterator[Advance]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"reading {image}", total=total)
         yield lambda size: progress.advance(task, size)
