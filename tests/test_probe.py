@@ -357,6 +357,24 @@ def test_a_file_of_the_host_is_seen_with_what_the_host_wrote(here: Place) -> Non
     assert not ask(here, witness=".git/other", token="4711").folders["billing"].has_witness
 
 
+def test_a_folder_that_may_not_be_read_is_told_from_one_that_is_not_there(here: Place) -> None:
+    assert not ask(here, witness=".git/witness").folders["billing"].is_denied
+    command = f"chmod 700 {here.target}; exec setpriv --reuid=4711 --clear-groups"
+    asked = json.dumps(question(here, witness=".git/witness") | {"python": "/bin/true"})
+    if os.getuid():
+        here.target.chmod(0)
+        command = "exec env"
+    ran = subprocess.run(
+        ["sh", "-c", f'{command} /usr/bin/env python3 -B -c "$1" survey "$1" "$2"', "sh", SOURCE, asked],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    answer = read_answer(ran.stdout)
+    assert answer is not None
+    assert answer.folders["billing"].is_denied
+
+
 def test_a_file_that_is_late_is_waited_for(here: Place, tmp_path: Path) -> None:
     command = f"sleep 0.3; mkdir {here.target}/.git; printf 4711 >{here.target}/.git/witness"
     asked = question(here, witness=".git/witness", token="4711") | {"python": sys.executable, "wait": 20}

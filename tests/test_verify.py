@@ -98,7 +98,7 @@ def test_a_checkout_that_watch_copies_needs_no_mount() -> None:
 # ---- what a container shows -------------------------------------------------------------------------------------
 
 LIVE = Installed("1.0", False, (Module("billing", f"{THERE}/billing/__init__.py", True),), {"billing": None})
-SEEN = Folder(exists=True, has_witness=True, differs=None)
+SEEN = Folder(has_witness=True, is_denied=False, differs=None)
 NEW = Container("", running=False, mounts={})
 RUNNING = Container("shop-app-1", running=True, mounts={THERE: str(HERE)})
 
@@ -154,6 +154,12 @@ def test_a_new_container_that_does_not_see_the_file_runs_on_another_machine() ->
     assert found is not None
     assert (found.state, found.command) == (State.OTHER_FOLDER, "vendorws override --mode watch")
     assert "another machine" in found.reason
+
+
+def test_a_checkout_that_the_containers_user_must_not_read_is_told() -> None:
+    found = fault(folder=replace(UNWITNESSED, is_denied=True), package=replace(BILLING, path="vendor/my lib"))
+    assert found is not None
+    assert (found.state, found.command) == (State.UNREADABLE, "chmod -R a+rX 'vendor/my lib'")
 
 
 def module(name: str, at: str | None) -> Module:

@@ -11,10 +11,13 @@ from vendorws.probe import answer_in
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What is at a package's target. `differs`: a file that is not as the host has it, relative to the target."""
+    """What is at a package's target. `is_denied`: the container's user must not look.
 
-    exists: bool
+    `differs` is a file that is not as the host has it, relative to the target.
+    """
+
     has_witness: bool
+    is_denied: bool
     differs: str | None
 
 
@@ -65,7 +68,7 @@ def read_answer(output: str) -> Answer | None:
     if tree is None:
         return None
     return Answer(
-        {name: Folder(one["exists"], one["witness"], one["differs"]) for name, one in tree["folders"].items()},
+        {name: Folder(one["witness"], one["denied"], one["differs"]) for name, one in tree["folders"].items()},
         tuple(map(_python, tree["pythons"])),
     )
 

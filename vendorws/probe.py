@@ -83,8 +83,8 @@ def wait_for_witnesses(question: Dict[str, Any]) -> None:
 def folder(package: Dict[str, Any]) -> Dict[str, Any]:
     """What is at the target."""
     return {
-        "exists": os.path.isdir(package["target"]),
         "witness": has_witness(package),
+        "denied": is_denied(package),
         "differs": next((path for path, digest in sorted(package["samples"].items()) if not same(package, path)), None),
     }
 
@@ -93,6 +93,17 @@ def has_witness(package: Dict[str, Any]) -> bool:
     """Whether the host's file is here, with what the host wrote."""
     content = read(os.path.join(package["target"], package["witness"])) if package["witness"] else None
     return content is not None and content.decode("utf-8", "replace").strip() == package["token"]
+
+
+def is_denied(package: Dict[str, Any]) -> bool:
+    """Whether the host's file may be here, and this user must not look."""
+    try:
+        os.stat(os.path.join(package["target"], package["witness"] or "."))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(package["target"], os.R_OK | os.X_OK)
 
 
 def same(package: Dict[str, Any], path: str) -> bool:

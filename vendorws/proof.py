@@ -42,6 +42,7 @@ from vendorws.verify import (
     choose_python,
     container_fault,
     is_copied,
+    missing_fault,
     mount_fault,
     rebuild_command,
     unseen,
@@ -50,7 +51,7 @@ from vendorws.witnesses import Witness, witnesses
 
 _WAIT = 2.0  # seconds for a file to arrive in a container, on the slowest of shared file systems
 _LIMIT = 60.0  # seconds for one Python, mostly spent in the modules of console scripts
-_SAMPLES = 50  # files that are compared where `docker compose watch` copies them: those edited last
+_SAMPLES = 400  # files that are compared where `docker compose watch` copies them: those of each package edited last
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def prove(settings: Settings, pins: Sequence[Pin], service: str | None = None, p
         reason = f"Docker Compose refuses the project: {config.words}"
         verdicts = [Verdict(package, Fault(State.REFUSED, reason)) for package in packages]
     else:
-        verdicts = [verdict for name in sorted(folders) for verdict in _judged(config, name, packages, python)]
+        here = existing_checkouts(settings, pins)
+        verdicts = [verdict for name in sorted(folders) for verdict in _judged(config, name, packages, here, python)]
     return _with_commands(settings, pins, verdicts)
 
 
@@ -113,21 +115,17 @@ def _package(settings: Settings, service: str, folder: str, pin: Pin) -> Package
 # ---- one service ------------------------------------------------------------------------------------------------
 
 
-def _judged(config: Config, name: str, packages: Sequence[Package], python: str | None) -> Iterator[Verdict]:
+def _judged(
+    config: Config, name: str, packages: Sequence[Package], here: Sequence[str], python: str | None
+) -> Iterator[Verdict]:
     """The verdicts on one service's packages; a container is needed for those that are mounted well."""
     service = config.services[name]
     own = [package for package in packages if package.service == name]
-    faults = {package.name: _missing(package) or mount_fault(package, service) for package in own}
+    faults = {package.name: missing_fault(package, here) or mount_fault(package, service) for package in own}
     mounted = [package for package in own if faults[package.name] is None]
     seen = {verdict.package.name: verdict for verdict in _looked(config, service, mounted, python)}
     for package in own:
         yield seen.get(package.name) or Verdict(package, faults[package.name])
-
-
-def _missing(package: Package) -> Fault | None:
-    if package.checkout.is_dir():
-        return None
-    return Fault(State.MISSING, f"{package.path} is not there", f"vendorws sync {package.name}")
 
 
 def _looked(
@@ -175,17 +173,17 @@ def _question(
                 "target": package.target,
                 "witness": str(witness.path) if witness else None,
                 "token": witness.token if witness else "",
-                "samples": _samples(package.checkout) if copied else {},
+                "samples": _samples(package.checkout, _SAMPLES // len(packages)) if copied else {},
             }
         )
     return {"python": python, "wait": _WAIT, "limit": _LIMIT, "packages": asked}
 
 
-def _samples(checkout: Path) -> dict[str, str]:
+def _samples(checkout: Path, number: int) -> dict[str, str]:
     """Digests of the Python files edited last, by their paths in the checkout."""
     files = [path for path in checkout.rglob("*.py") if path.is_file() and not path.is_symlink()]
     visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(checkout).parts)]
-    latest = sorted(visible, key=lambda path: path.stat().st_mtime, reverse=True)[:_SAMPLES]
+    latest = sorted(visible, key=lambda path: path.stat().st_mtime, reverse=True)[: max(number, 1)]
     return {str(path.relative_to(checkout)): digest_of(path.read_bytes()) for path in latest}
 
 

@@ -34,6 +34,7 @@ class State(str, Enum):
     OUTDATED = "outdated"  # the container runs without the mount that Compose has for it now
     NOT_SYNCED = "not-synced"  # `docker compose watch` has not copied the host's files
     OTHER_FOLDER = "other-folder"  # the mount is there, and shows another folder than the host has
+    UNREADABLE = "unreadable"  # the container's user must not read the checkout
     NOT_INSTALLED = "not-installed"
     ELSEWHERE = "elsewhere"
     NOT_IMPORTABLE = "not-importable"
@@ -114,7 +115,14 @@ def exit_code(verdicts: Sequence[Verdict]) -> ExitCode:
     return ExitCode.ATTENTION if any(verdict.fault for verdict in verdicts) else ExitCode.DONE
 
 
-# ---- the merged config --------------------------------------------------------------------------------------------
+# ---- the host and the merged config -------------------------------------------------------------------------------
+
+
+def missing_fault(package: Package, here: Sequence[str]) -> Fault | None:
+    """Whether there is a checkout to look for; `here` are the names of those that are there."""
+    if package.name in here:
+        return None
+    return Fault(State.MISSING, f"there is no checkout in {package.path}", f"vendorws sync {package.name}")
 
 
 def mount_fault(package: Package, service: ServiceConfig) -> Fault | None:
@@ -211,6 +219,9 @@ def _folder_fault(package: Package, service: ServiceConfig, container: Container
     folder = answer.folders[package.name]
     if is_copied(package, service):
         return _copy_fault(package, container, folder.differs)
+    if folder.is_denied:
+        reason = f"the user that the container runs as must not read {package.path}"
+        return Fault(State.UNREADABLE, reason, f"chmod -R a+rX {quote(package.path)}")
     if folder.has_witness:
         return None
     if container.running and not _was_started_with(container, _nearest(package, service.mounts)):

@@ -237,6 +237,23 @@ def test_a_service_of_another_user_with_a_read_only_file_system_is_looked_into(s
     assert shop.is_live()
 
 
+def test_a_checkout_that_the_services_user_must_not_read_is_found(shop: Shop) -> None:
+    shop.project.write("docker-compose.yml", _COMPOSE.format(image=_IMAGE) + "    user: '4711:4711'\n")
+    shop.project.checkout("billing").chmod(0o700)
+    fault = shop.fault()
+    assert (fault["state"], fault["command"]) == ("unreadable", "chmod -R a+rX vendor/billing")
+    shop.type(fault["command"])
+    assert shop.is_live()
+
+
+def test_every_container_of_a_service_has_to_be_live(shop: Shop) -> None:
+    shop.compose("up", "--detach", "--no-build", "--scale", "app=2")
+    assert shop.is_live()
+    shop.docker.ok("pause", f"{shop.name}-app-2")
+    fault = shop.fault()
+    assert (fault["state"], fault["container"]) == ("unseen", f"{shop.name}-app-2")
+
+
 def test_a_service_that_only_starts_under_a_profile_is_looked_into(shop: Shop) -> None:
     shop.project.write("docker-compose.yml", _COMPOSE.format(image=_IMAGE) + "    profiles: [tools]\n")
     assert shop.is_live()
