@@ -141,3 +141,16 @@ def test_a_hidden_vendor_fails_as_announced(
     project.write(".dockerignore", "**/.git\n")
     assert vendorws("keyless").exit_code == 1
     assert engine("build", "--quiet", "--network=none", project.root).exit_code != 0
+
+
+def test_home_serves_where_git_is_older(
+    engine: Docker, tag: str, project: Project, remotes: Remotes, vendorws: Vendorws
+) -> None:
+    """docs/docker.md: `HOME=/ctx/vendor` for a git before 2.32, which knows no GIT_CONFIG_GLOBAL."""
+    billing = remotes.create("acme/billing")
+    project.require(billing.line("main"))
+    prepare(project, vendorws)
+    text = (project.root / "Dockerfile").read_text()
+    assert "GIT_CONFIG_GLOBAL=/ctx/vendor/.gitconfig" in text
+    project.write("Dockerfile", text.replace("GIT_CONFIG_GLOBAL=/ctx/vendor/.gitconfig", "HOME=/ctx/vendor"))
+    assert billing.head() in build(engine, project, tag)
