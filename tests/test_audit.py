@@ -27,7 +27,8 @@ from tests.support.images import (
     write_files,
 )
 from tests.support.keys import armoured, private_keys, public_keys, ssh_key
-from vendorws.audit import LayerFinding, Report, WordFinding, audit
+from vendorws.audit import LayerFinding, Report, WordFinding, audit, with_leftovers
+from vendorws.build_stages import CacheRecord, Leftovers
 from vendorws.image_archive import ArchiveProblem, read_archive
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
@@ -284,6 +285,27 @@ def test_what_is_not_opened_is_counted_by_folder() -> None:
     found = report(Step("COPY", layer(packed)))
     assert found.findings == ()
     assert dict(found.not_opened) == {"/usr/share/doc": 2, "/": 1, "/opt": 1, "/site/.git/objects": 2}
+
+
+# What builds left behind; how it is got at is in tests/docker/test_audit.py.
+
+
+def test_leftovers_are_told_under_the_names_that_people_give_them() -> None:
+    stage = ImageSpec([BASE, Step("COPY", layer({"id_rsa": ssh_key()}))], tag="vendorws-audit-1:0")
+    left = Leftovers({"vendorws-audit-1:0": "stage builder of the service app"}, (), ("The cache was not looked at.",))
+    found = with_leftovers(report_of(ImageSpec([BASE]), stage), left)
+    assert [image.name for image in found.images] == ["app:latest", "stage builder of the service app"]
+    assert [finding.image for finding in found.findings] == ["stage builder of the service app"]
+    assert found.not_looked_at == ("The cache was not looked at.",)
+
+
+def test_a_record_of_the_build_cache_is_searched_and_shown_without_its_secret() -> None:
+    words = "mount / from exec /bin/sh -c git clone https://d:hunter2@h/x https://d:hunter2@h/y"
+    left = Leftovers({}, (CacheRecord("abc", words), CacheRecord("def", "mount / from exec /bin/sh -c make")), ())
+    (finding,) = with_leftovers(report_of(ImageSpec([BASE])), left).findings
+    assert isinstance(finding, WordFinding)
+    assert (finding.where, finding.name, finding.kind) == ("build cache", "abc", "password in a URL")
+    assert finding.instruction is not None and "git clone https://d:****@h/x" in finding.instruction
 
 
 # What is missing.
