@@ -106,7 +106,7 @@ def ask(work: Work, remote: str) -> Tips:
 def _parse_tips(listed: str) -> Tips:
     refs: dict[str, str] = {}
     default = None
-    for line in listed.split("\n"):
+    for line in filter(None, listed.split("\n")):
         value, _, name = line.partition("\t")
         if value.startswith("ref: refs/heads/") and name == "HEAD":
             default = value.removeprefix("ref: refs/heads/")
