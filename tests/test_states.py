@@ -580,13 +580,7 @@ def to_the_pin_from_a_branch_of_ones_own_with_changes(scene: Scene) -> None:
     scene.write("README.md", "mine\n")
 
 
-@row(
-    1,
-    "switched to main; 1 behind, but new.py would be overwritten",
-    Then.IN_SYNC,
-    stays=False,
-    options=("--switch",),
-)
+@row(1, "on mine, the pin is branch main, but there are local changes", Then.GOES_ON, options=("--switch",))
 def to_the_pin_from_a_branch_of_ones_own_with_a_file_in_the_way(scene: Scene) -> None:
     scene.start()
     scene.git("switch", "--quiet", "--create", "mine")
