@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,34 @@ def test_a_reader_that_crashes_leaves_no_client_behind(client_folder: Path) -> N
     make_client(client_folder, "exec sleep 60")
     with pytest.raises(ZeroDivisionError), docker.stream("image", "save", "x"):
         _ = 1 / 0
+
+
+def test_an_interruption_stops_the_client_and_waits_for_its_end(client_folder: Path, tmp_path: Path) -> None:
+    """The client goes on by itself until it is stopped: what it was making must not be left behind."""
+    make_client(
+        client_folder, f"trap '' INT; touch {tmp_path}/begun; while [ ! -e {tmp_path}/stop ]; do sleep 0.1; done"
+    )
+    program = (
+        "from pathlib import Path; from vendorws import docker\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "docker.attempt_to_the_end('run', cwd=folder, stop=(folder / 'stop').touch)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "begun").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert b"KeyboardInterrupt" in process.stderr.read()
+    assert (tmp_path / "stop").exists()
+
+
+def test_a_client_that_runs_to_the_end_is_told_like_any_other(client_folder: Path, tmp_path: Path) -> None:
+    make_client(client_folder, "echo out; echo err >&2; exit 3")
+    finished = docker.attempt_to_the_end("run", cwd=tmp_path, stop=pytest.fail)
+    assert finished == docker.Finished(3, "out\n", "err")
+
+
+def test_a_missing_client_is_no_run_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentProblem, match="docker client is not installed"):
+        docker.attempt_to_the_end("run", cwd=tmp_path, stop=pytest.fail)

@@ -147,9 +147,14 @@ def ask_new(config: Config, service: ServiceConfig, question: Mapping[str, Any])
     name = f"vendorws-verify-{secrets.token_hex(4)}"
     program, arguments = _command(question)
     options = ("--rm", "--no-deps", "--no-TTY", "--name", name, "--entrypoint", program, service.name)
-    with _cleaned_up(config, name):
-        finished = _compose(config.project, "run", *options, *arguments)
-    return _answer(finished)
+    with _without_new_networks(config):
+        return _answer(
+            docker.attempt_to_the_end(
+                *("compose", *config.project.arguments, "run", *options, *arguments),
+                cwd=config.project.folder,
+                stop=lambda: docker.attempt("rm", "--force", "--volumes", name),
+            )
+        )
 
 
 def _command(question: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
@@ -167,13 +172,12 @@ def _answer(finished: docker.Finished) -> Answer | Refused:
 
 
 @contextmanager
-def _cleaned_up(config: Config, container: str) -> Iterator[None]:
-    """Remove the container should it still be there (Ctrl-C), and a network that nobody had before it."""
+def _without_new_networks(config: Config) -> Iterator[None]:
+    """Compose makes the project's networks for a container; those that nobody had before go away again."""
     before = _networks(config)
     try:
         yield
     finally:
-        docker.attempt("rm", "--force", "--volumes", container)
         new = _networks(config) - before
         if new:
             docker.attempt("network", "rm", *sorted(new))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar
@@ -54,8 +54,39 @@ def attempt(
         )
     except (FileNotFoundError, PermissionError) as error:
         raise _no_client() from error
-    finished = Finished(process.returncode, process.stdout.decode(errors="replace"), _text(process.stderr))
-    if finished.code and _says_no_engine(finished.stderr):
+    return _finished(process.returncode, process.stdout, process.stderr)
+
+
+def attempt_to_the_end(*arguments: str, cwd: Path, stop: Callable[[], object]) -> Finished:
+    """As `attempt`, but Ctrl-C does not end the client: `stop` is called until it has ended by itself.
+
+    A client that is killed while the engine makes something for it leaves that behind.
+    """
+    try:
+        process = subprocess.Popen(
+            [CLIENT, *arguments],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise _no_client() from error
+    try:
+        stdout, stderr = process.communicate()
+    except KeyboardInterrupt:
+        while process.poll() is None:
+            stop()
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=0.5)
+        raise
+    return _finished(process.returncode, stdout, stderr)
+
+
+def _finished(code: int, stdout: bytes, stderr: bytes) -> Finished:
+    finished = Finished(code, stdout.decode(errors="replace"), _text(stderr))
+    if code and _says_no_engine(finished.stderr):
         raise _no_engine(finished.stderr)
     return finished
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import snapshot
-from tests.support.command import Result, Vendorws
+from tests.support.command import COMMAND, Result, Vendorws
 from tests.support.docker import Docker
 from tests.support.git import git
 from tests.support.project import Project, in_any_path
@@ -222,6 +223,21 @@ def test_a_container_made_for_the_look_is_gone_after_it(shop: Shop) -> None:
     assert tree(shop.project.root) == files
     assert shop.listed("ps", "--all") == []
     assert shop.listed("network", "ls") == []
+
+
+@pytest.mark.parametrize("until", ["the container is made", "the container runs"])
+def test_ctrl_c_in_the_middle_of_a_look_leaves_nothing(until: str, shop: Shop) -> None:
+    shop.project.checkout("billing").joinpath("billing", "app.py").write_text("import time\ntime.sleep(50)\n")
+    before = tree(shop.project.root)
+    listing = ("ps", "--all") if until == "the container is made" else ("ps",)
+    with subprocess.Popen([*COMMAND, "verify"], cwd=shop.project.root, stderr=subprocess.PIPE) as process:
+        while not shop.listed(*listing):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+    assert shop.listed("ps", "--all") == []
+    assert shop.listed("network", "ls") == []
+    assert tree(shop.project.root) == before
 
 
 def test_the_services_own_program_is_not_started_for_a_look(shop: Shop) -> None:
