@@ -1,0 +1,196 @@
+"""`vendorws status`: one line for each repository, offline unless told otherwise, and never a change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.git import git, git_says_yes
+from tests.support.project import Project, in_any_path
+from tests.support.remotes import Remote, Remotes
+from tests.support.workspace import Workspace, tree
+from vendorws.lock import workspace_lock
+
+
+@pytest.fixture
+def workspace(project: Project) -> Workspace:
+    return Workspace(project)
+
+
+@pytest.fixture
+def billing(remotes: Remotes) -> Remote:
+    return remotes.create("acme/billing")
+
+
+@pytest.fixture
+def checkout(project: Project, workspace: Workspace, billing: Remote) -> Path:
+    """A checkout of main that is at its pin."""
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    return project.checkout("billing")
+
+
+@in_any_path
+def test_one_aligned_line_for_each_repository(project: Project, workspace: Workspace, remotes: Remotes) -> None:
+    names = ("synced", "behind", "ahead", "diverged", "dirty", "elsewhere", "detached", "missing", "tagged")
+    upstream = {name: remotes.create(f"acme/{name}") for name in names}
+    refs = dict.fromkeys(names, "main") | {"tagged": "v1.0"}
+    project.require(*(remote.line(refs[name]) for name, remote in upstream.items()))
+    workspace.sync(*(name for name in names if name != "missing"))
+    place = project.checkout
+    for name in ("behind", "diverged"):
+        upstream[name].commit()
+        git(place(name), "fetch", "--quiet")
+    for name in ("ahead", "diverged"):
+        git(place(name), "commit", "--quiet", "--allow-empty", "-m", "mine")
+    (place("dirty") / "README.md").write_text("put away\n")
+    git(place("dirty"), "stash")
+    for file, text in (("README.md", "staged\n"), ("CHANGES", "unstaged\n"), ("new.txt", "untracked\n")):
+        (place("dirty") / file).write_text(text)
+    git(place("dirty"), "add", "README.md")
+    git(place("elsewhere"), "checkout", "--quiet", "-b", "mine")
+    git(place("detached"), "checkout", "--quiet", "--detach", "HEAD~1")
+
+    before = tree(project.vendor)
+    shown = workspace.ok("status").stdout
+    assert tree(project.vendor) == before
+    commit = upstream["tagged"].head("v1.0")[:10]
+    away = upstream["detached"].head("main~1")[:10]
+    at = "vendor"
+    lines = [
+        ("synced", "main", "main", "in sync", "", ""),
+        ("behind", "main", "main", "1 behind", "", "vendorws sync behind"),
+        ("ahead", "main", "main", "1 unpushed", "", f"git -C {at}/ahead push origin HEAD"),
+        (
+            "diverged",
+            "main",
+            "main",
+            f"diverged 1/1: rebase, or `git -C {at}/diverged merge origin/main`",
+            "",
+            f"git -C {at}/diverged rebase origin/main",
+        ),
+        ("dirty", "main", "main", "in sync", "1 staged, 1 unstaged, 1 untracked, 1 stash", ""),
+        ("elsewhere", "main", "mine", "on mine, the pin is branch main", "", "vendorws sync --switch elsewhere"),
+        (
+            "detached",
+            "main",
+            f"({away})",
+            f"detached at {away}, the pin is branch main",
+            "",
+            "vendorws sync detached",
+        ),
+        ("missing", "main", "-", "missing", "", "vendorws sync missing"),
+        ("tagged", "v1.0", f"({commit})", "in sync", "", ""),
+    ]
+    found = [split(line) for line in shown.splitlines()]
+    assert found == [tuple(filter(None, line)) for line in lines]
+    assert len({line.index("  -> ") for line in shown.splitlines() if "  -> " in line}) == 1, "commands line up"
+
+
+def split(line: str) -> tuple[str, ...]:
+    """The cells of a line, which lie at least two spaces apart."""
+    return tuple(cell.strip().removeprefix("-> ") for cell in line.split("  ") if cell.strip())
+
+
+def test_offline_it_asks_nobody(workspace: Workspace, checkout: Path, billing: Remote) -> None:
+    billing.commit()
+    shutil.rmtree(billing.bare)
+    result = workspace.ok("status", "-v")
+    assert result.stdout == "billing  main  main  in sync\n"
+    assert all(word not in result.stderr for word in ("ls-remote", "fetch", "clone"))
+
+
+def test_fetch_looks_first_and_moves_nothing(workspace: Workspace, checkout: Path, billing: Remote) -> None:
+    tip = billing.commit()
+    head = git(checkout, "rev-parse", "HEAD")
+    assert split(workspace.ok("status", "--fetch").stdout)[3:] == ("1 behind", "vendorws sync billing")
+    assert git(checkout, "rev-parse", "HEAD") == head
+    assert git(checkout, "rev-parse", "origin/main") == tip
+    assert "1 behind" in workspace.ok("status").stdout, "it is known from now on"
+
+
+def test_fetch_clones_nothing(project: Project, workspace: Workspace, billing: Remote) -> None:
+    project.require(billing.line("main"))
+    assert "missing" in workspace.ok("status", "--fetch").stdout
+    assert not project.vendor.exists()
+
+
+def test_a_remote_that_does_not_answer(workspace: Workspace, checkout: Path, billing: Remote) -> None:
+    shutil.rmtree(billing.bare)
+    (checkout / "README.md").write_text("mine\n")
+    result = workspace.type("status", "--fetch")
+    assert result.exit_code == 3
+    assert result.stdout == (
+        "billing  main  main  in sync; the repository does not exist there, or you may not see it  1 unstaged\n"
+    )
+    assert "does not appear to be a git repository" in result.stderr
+    document = workspace.type("status", "--fetch", "--json").json["repositories"][0]
+    assert (document["state"], document["unstaged"], document["failure"]["exit_code"]) == ("in-sync", 1, 3)
+
+
+def test_exit_code_says_whether_everything_is_at_its_pin(workspace: Workspace, checkout: Path, billing: Remote) -> None:
+    assert workspace.type("status", "--exit-code").exit_code == 0
+    (checkout / "README.md").write_text("mine\n")
+    assert workspace.type("status", "--exit-code").exit_code == 0, "it is at its pin"
+    git(checkout, "commit", "--quiet", "-am", "mine")
+    assert workspace.type("status", "--exit-code").exit_code == 1
+    assert workspace.type("status").exit_code == 0
+    shutil.rmtree(billing.bare)
+    assert workspace.type("status", "--exit-code", "--fetch").exit_code == 3, "the worse of the two"
+
+
+def test_it_never_waits_for_a_sync(project: Project, workspace: Workspace, checkout: Path, billing: Remote) -> None:
+    billing.commit()
+    with workspace_lock(project.vendor, wait=False, on_wait=print):
+        workspace.ok("status")
+        assert "1 behind" in workspace.ok("status", "--fetch").stdout
+
+
+def test_json_has_null_for_what_is_not_known(project: Project, workspace: Workspace, billing: Remote) -> None:
+    project.require(billing.line("main"))
+    (missing,) = workspace.ok("status", "--json").json["repositories"]
+    assert missing == {
+        "name": "billing",
+        "path": "vendor/billing",
+        "url": billing.url,
+        "pin": {"ref": "main", "kind": None, "commit": None},
+        "head": None,
+        "branch": None,
+        "ahead": None,
+        "behind": None,
+        "staged": None,
+        "unstaged": None,
+        "untracked": None,
+        "conflicted": None,
+        "stashes": None,
+        "operation": None,
+        "state": "missing",
+        "reason": "missing",
+        "command": "vendorws sync billing",
+        "done": [],
+        "failure": None,
+    }
+
+
+def test_json_of_an_operation_in_progress(workspace: Workspace, checkout: Path) -> None:
+    git(checkout, "checkout", "--quiet", "-b", "other", "HEAD~1")
+    (checkout / "CHANGES").write_text("other\n")
+    git(checkout, "commit", "--quiet", "-am", "other")
+    git(checkout, "checkout", "--quiet", "main")
+    assert not git_says_yes(checkout, "merge", "other")
+    (found,) = workspace.ok("status", "--json").json["repositories"]
+    assert (found["state"], found["operation"], found["conflicted"]) == ("operation", "merge", 1)
+    assert found["command"] == "git -C vendor/billing merge --abort"
+    assert (found["ahead"], found["behind"]) == (0, 0)
+
+
+def test_the_developers_files_have_any_names(project: Project, workspace: Workspace, checkout: Path) -> None:
+    shutil.rmtree(checkout)
+    checkout.mkdir()
+    (checkout / "\x1b[31mred\nbilling  main  main  in sync").touch()
+    result = workspace.ok("status")
+    assert len(result.stdout.splitlines()) == 1
+    assert "\x1b" not in result.stdout and "\\x1b[31mred\\nbilling" in result.stdout
+    assert "\x1b" not in workspace.ok("status", "--json").stdout
