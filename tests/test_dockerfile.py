@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.dockerfiles import ARTICLE, NOTHING, PLACED, UNCLEAR, Case
-from vendorws.dockerfile import Place, Unclear, find_checkouts, parse_instructions
+from vendorws.dockerfile import Place, Unclear, find_checkouts
 
 
 def _name(case: Case) -> str:
@@ -47,6 +47,10 @@ def test_a_stage_that_is_not_there_is_named() -> None:
     assert find_checkouts(ARTICLE.text, {}, "prod") == Unclear("it has no stage 'prod'", 1)
 
 
+def test_a_base_image_that_cannot_be_told_is_one_from_elsewhere() -> None:
+    assert find_checkouts("FROM $base\nWORKDIR /w\nRUN pip install -r r.txt --src v\n", {}) == Place("/w/v", 3)
+
+
 def test_an_empty_file_builds_nothing() -> None:
     assert find_checkouts("", {}) is None
 
@@ -54,16 +58,6 @@ def test_an_empty_file_builds_nothing() -> None:
 def test_a_build_arg_that_compose_leaves_empty_counts_as_empty() -> None:
     text = "FROM python:3.11\nARG site=/a\nWORKDIR /w$site\nRUN pip install -r r.txt --src v\n"
     assert find_checkouts(text, {"site": ""}) == Place("/w/v", 4)
-
-
-def test_instructions_know_their_first_line_and_their_heredocs() -> None:
-    parsed = parse_instructions("\ufeff# escape=`\n\nFROM x\nRUN a `\n # b\n c <<E <<-F\n1\nE\n\t2\n\tF\nCMD d")
-    assert parsed.escape == "`"
-    assert [(found.keyword, found.text, found.bodies, found.line) for found in parsed.instructions] == [
-        ("FROM", "x", (), 3),
-        ("RUN", "a  c <<E <<-F", ("1", "2"), 4),
-        ("CMD", "d", (), 11),
-    ]
 
 
 @given(st.text(alphabet="FROMRUNpip install-r$#{}()\"'\\`<>=&|;:\n/ \t\0ab"))

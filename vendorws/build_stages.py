@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vendorws.dockerfile import Instruction, parse_instructions
 from vendorws.image_config import command_of
+from vendorws.instructions import Instruction, parse_instructions
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from vendorws.compose_yaml import (
     tagged,
     untagged,
 )
-from vendorws.shell import Unresolved, Variables, interpolate
+from vendorws.expansion import Unresolved, Variables, interpolate
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vendorws.errors import UsageError
-from vendorws.shell import Unresolved, interpolate
+from vendorws.expansion import Unresolved, interpolate
 
 BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (

@@ -1,22 +1,21 @@
 """A Dockerfile read for one answer: in which folder of the image are pip's `--src` checkouts?
 
 The stages are folded instruction by instruction, from the first line to the last: WORKDIR, ENV and ARG say what a
-path means, RUN says where pip put something, COPY --from and FROM carry it on. Reference for the format:
-https://docs.docker.com/reference/dockerfile/. The dockerfile-parse package was tried and left out: it takes the body
-of a heredoc for instructions, knows neither stages' scopes nor `# escape=`, and the fold is the larger part anyway.
+path means, RUN says where pip put something, COPY --from and FROM carry it on.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import json
 import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vendorws.expansion import Unresolved, expand
+from vendorws.instructions import Instruction, ParsedDockerfile, flag, json_words, parse_instructions, without_flags
 from vendorws.pip_commands import Hidden, Install, Told, installs
-from vendorws.shell import Command, Unresolved, expand, simple_commands, split_words
+from vendorws.shell import Command, simple_commands, split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,6 @@ class Unclear:
     """pip installs requirements on line `line`, but `reason` keeps the place from being read off."""
 
     reason: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """One Dockerfile instruction: its keyword in capitals, its text with continuations joined, its heredoc bodies."""
-
-    keyword: str
-    text: str
-    bodies: tuple[str, ...]
     line: int
 
 
@@ -206,8 +195,8 @@ def _run(stage: _Stage, instruction: Instruction, build: _Build) -> _Stage:
 
 
 def _commands(stage: _Stage, instruction: Instruction, build: _Build) -> list[Command]:
-    text = _without_flags(instruction.text)
-    argv = _json_words(text)
+    text = without_flags(instruction.text)
+    argv = json_words(text)
     if argv is not None:
         # The exec form has no shell: nothing in it is expanded, so each word is handed on quoted.
         words = tuple("'" + word.replace("'", "'\\''") + "'" for word in argv)
@@ -239,7 +228,7 @@ def _installed(stage: _Stage, install: Install, line: int) -> _Stage:
 
 
 def _copy(stage: _Stage, instruction: Instruction, build: _Build) -> _Stage:
-    origin = _flag(instruction.text, "from")
+    origin = flag(instruction.text, "from")
     source = _named(build.stages, origin) if origin else None
     if source is None:
         return stage
@@ -259,8 +248,8 @@ def _copy(stage: _Stage, instruction: Instruction, build: _Build) -> _Stage:
 
 
 def _copy_words(stage: _Stage, instruction: Instruction, build: _Build) -> list[str]:
-    text = _without_flags(instruction.text)
-    words = _json_words(text) or split_words(text, escape=build.escape)
+    text = without_flags(instruction.text)
+    words = json_words(text) or split_words(text, escape=build.escape)
     return [expand(word, stage.variables, escape=build.escape) for word in words]
 
 
@@ -282,97 +271,3 @@ _EFFECTS: Mapping[str, Callable[[_Stage, Instruction, _Build], _Stage]] = {
     "RUN": _run,
     "COPY": _copy,
 }
-
-_FLAGS = re.compile(r"\s*(--[a-z-]+(=\S*)?\s+)*")
-
-
-def _without_flags(text: str) -> str:
-    return text[_FLAGS.match(text).end() :]  # type: ignore[union-attr]  # it matches the empty text too
-
-
-def _flag(text: str, name: str) -> str | None:
-    match = re.search(rf"(?:^|\s)--{name}=(\S+)", text[: len(text) - len(_without_flags(text))])
-    return match[1] if match else None
-
-
-def _json_words(text: str) -> list[str] | None:
-    """The words of the JSON form, or None for the shell form (Docker too falls back to it)."""
-    if not text.lstrip().startswith("["):
-        return None
-    try:
-        words = json.loads(text)
-    except ValueError:
-        return None
-    return words if all(isinstance(word, str) for word in words) else None
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedDockerfile:
-    """The instructions in order, and the character that escapes in them."""
-
-    instructions: tuple[Instruction, ...]
-    escape: str
-
-
-_DIRECTIVE = re.compile(r"#\s*(?P<name>[A-Za-z]+)\s*=\s*(?P<value>.*)")
-_HEREDOC = re.compile(r"(?<!<)<<(?P<dash>-?)(?P<quote>['\"]?)(?P<word>[A-Za-z0-9_.]+)(?P=quote)(?=\s|$|[;&|)>])")
-_WITH_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
-
-
-def parse_instructions(text: str) -> ParsedDockerfile:
-    """Cut a Dockerfile into instructions: directives, comments, continuations and heredocs as BuildKit has them."""
-    lines = text.removeprefix("\ufeff").splitlines()
-    escape = _escape(lines)
-    found: list[Instruction] = []
-    position = 0
-    while position < len(lines):
-        start = position
-        logical, position = _logical_line(lines, position, escape)
-        keyword, _, rest = logical.strip().partition(" ")
-        bodies: list[str] = []
-        for heredoc in _HEREDOC.finditer(rest) if keyword.upper() in _WITH_HEREDOC else ():
-            body, position = _heredoc_body(lines, position, heredoc["word"], tabs=bool(heredoc["dash"]))
-            bodies.append(body)
-        if keyword:
-            found.append(Instruction(keyword.upper(), rest, tuple(bodies), start + 1))
-    return ParsedDockerfile(tuple(found), escape)
-
-
-def _escape(lines: list[str]) -> str:
-    """The `# escape=` directive, which stands above everything but other directives."""
-    for line in lines:
-        directive = _DIRECTIVE.fullmatch(line.strip())
-        if directive is None:
-            break
-        if directive["name"].lower() == "escape" and directive["value"].strip() in ("`", "\\"):
-            return directive["value"].strip()
-    return "\\"
-
-
-def _logical_line(lines: list[str], position: int, escape: str) -> tuple[str, int]:
-    """The line at `position` joined with its continuations (comments and blank lines between them vanish)."""
-    joined: list[str] = []
-    while position < len(lines):
-        line = lines[position]
-        position += 1
-        if line.lstrip().startswith("#") or (joined and not line.strip()):
-            if joined:
-                continue
-            return "", position
-        bare = line.rstrip()
-        if not bare.endswith(escape):
-            joined.append(line)
-            break
-        joined.append(bare[: -len(escape)])
-    return "".join(joined).replace("\t", " "), position
-
-
-def _heredoc_body(lines: list[str], position: int, word: str, *, tabs: bool) -> tuple[str, int]:
-    body: list[str] = []
-    while position < len(lines):
-        line = lines[position].lstrip("\t") if tabs else lines[position]
-        position += 1
-        if line == word:
-            break
-        body.append(line)
-    return "\n".join(body), position

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from vendorws.compose_client import ask_services
 from vendorws.compose_files import find_compose_files
-from vendorws.dockerfile import Place, parse_instructions
+from vendorws.dockerfile import Place
 from vendorws.dockerignore import find_dockerignore, hiding_line
+from vendorws.instructions import parse_instructions
 from vendorws.keyless_config import CONFIG, MOUNT
 from vendorws.model import VENDOR
 from vendorws.places import find_places, read_dockerfile

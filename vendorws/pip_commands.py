@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from vendorws.shell import Command, Unresolved, simple_commands
+from vendorws.expansion import Unresolved
+from vendorws.shell import Command, simple_commands
 
 
 @dataclass(frozen=True, slots=True)
