@@ -116,6 +116,18 @@ def test_constraints_install_nothing(tmp_path: Path) -> None:
     assert found.pins == found.errors == ()
 
 
+@pytest.mark.parametrize(
+    "line", ["x[a]", "x[a]==2010h", "x[a] @ https://h/x", "https://h/x#egg=x[a]", "https://h/x", "./x"]
+)
+def test_a_constraint_is_a_name_and_a_version(tmp_path: Path, line: str) -> None:
+    (tmp_path / "c.txt").write_text(f"y<5\n{line}\n")
+    found = judge(tmp_path, "-c c.txt\n")
+    assert "pip 20.3 and later refuse a constraint with extras, or without a name." in [
+        warning.message for warning in found.warnings if warning.line == 2
+    ]
+    assert {warning.line for warning in found.warnings} == {2}
+
+
 # -- warnings -----------------------------------------------------------------------------------------------------
 
 

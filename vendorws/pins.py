@@ -281,6 +281,7 @@ class _Named:
     url: str | None = None
     marker: Marker | None = None
     until: Bound | None = None
+    extras: bool = False
 
 
 def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
@@ -291,11 +292,19 @@ def _plain(line: Plain, environment: Mapping[str, str]) -> _Verdict:
     if not holds(named.marker, environment):
         requirement = _requirement(line.place, f"marker is false: {named.marker}", named.name)
         return _Verdict(requirement, warnings=warnings)
+    if line.constraint and (named.extras or named.name is None):
+        warnings = (*warnings, _problem(line.place, *_NO_CONSTRAINT))
     requirement = _requirement(line.place, "constraint" if line.constraint else named.reason, named.name)
     if named.name is None or named.url is None:
         return _Verdict(requirement, warnings=warnings)
     claim = _claim(line.place, named.name, named.url, editable=False, constraint=line.constraint)
     return _Verdict(requirement, claim, warnings=warnings)
+
+
+_NO_CONSTRAINT = (
+    "pip 20.3 and later refuse a constraint with extras, or without a name.",
+    "Write the name alone, with its version.",
+)
 
 
 def _refused_since(place: Place, until: Bound) -> Problem:
@@ -335,7 +344,8 @@ def _named(spec: str) -> _Named:
     direct = read_direct(text.strip())
     if direct:
         url = direct.url or ""
-        return _Named(_url_reason(scheme_of(url)), direct.name, url, _marker(marker), egg_bound(url))
+        reason = _url_reason(scheme_of(url))
+        return _Named(reason, direct.name, url, _marker(marker), egg_bound(url), bool(direct.extras))
     return _named_by_word(text.strip(), marker)
 
 
@@ -343,8 +353,10 @@ def _named_by_url(spec: str, scheme: str) -> _Named:
     text, _, marker = spec.partition("; ")
     url = text.strip()
     egg = vcs_url.egg_of(url)
-    name, until = read_egg(egg) if egg else (None, egg_bound(url))
-    return _Named(_url_reason(scheme), name.name if name else None, url, _marker(marker), until)
+    if not egg:
+        return _Named(_url_reason(scheme), None, url, _marker(marker), egg_bound(url))
+    named, until = read_egg(egg)
+    return _Named(_url_reason(scheme), named.name, url, _marker(marker), until, bool(named.extras))
 
 
 def _url_reason(scheme: str) -> str:
@@ -358,10 +370,10 @@ def _named_by_word(text: str, marker: str) -> _Named:
         return _Named("local path", None, marker=_marker(marker))
     read = _library(text)
     if read and read.specifier:
-        return _Named("index package", read.name, marker=_marker(marker))
+        return _Named("index package", read.name, marker=_marker(marker), extras=bool(read.extras))
     legacy = read_legacy(text)
     if legacy:
-        return _Named("index package", legacy.name, marker=_marker(marker), until=UNTIL_LEGACY)
+        return _Named("index package", legacy.name, None, _marker(marker), UNTIL_LEGACY, bool(legacy.extras))
     raise Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
 
 
