@@ -258,6 +258,23 @@ def test_a_file_in_another_encoding_is_left(shop: Project, run: Here) -> None:
     assert (shop.root / OVERRIDE).read_bytes() == content
 
 
+def test_an_entry_of_ours_that_was_rewritten_is_left(shop: Project, run: Here) -> None:
+    shop.write(OVERRIDE, MINE)
+    run.ok("override")
+    edited = shop.override().replace("- {type: bind, source: ./vendor/acme-theme", "- {source: ./vendor/acme-theme")
+    shop.write(OVERRIDE, edited)
+    result = run("override")
+    assert result.exit_code == 1
+    assert "carries our mark and was rewritten since (take that line out)" in result.stderr
+    assert shop.override() == edited
+
+
+def test_a_folder_in_place_of_the_override_is_named(shop: Project, run: Here) -> None:
+    (shop.root / OVERRIDE).mkdir()
+    result = run("override")
+    assert (result.exit_code, f"{shop.root / OVERRIDE} cannot be read: Is a directory" in result.stderr) == (2, True)
+
+
 # ---- an override that nobody would read ---------------------------------------------------------------------------
 
 
@@ -281,6 +298,18 @@ def test_compose_file_in_the_environment(
     monkeypatch.setenv("COMPOSE_FILE", value)
     assert run.ok("override").stderr == ""
     assert bound(configured(docker_compose, shop))[1:] == expected(shop)
+
+
+def test_another_shell_without_that_list_loses_nothing(
+    shop: Project, run: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.ok("override")
+    monkeypatch.setenv("COMPOSE_FILE", f"{BASE}:docker-compose.vendorws.yml")
+    run.ok("override")
+    monkeypatch.delenv("COMPOSE_FILE")
+    run.ok("override")
+    assert (shop.root / OVERRIDE).exists()
+    assert (shop.root / "docker-compose.vendorws.yml").exists()
 
 
 def test_a_listed_file_stays_if_only_empty(shop: Project, run: Here, docker_compose: Docker) -> None:

@@ -240,11 +240,13 @@ def _of_neighbours(current: _Current, files: ComposeFiles, here: Checkouts) -> t
 
 
 def _superseded(files: ComposeFiles) -> tuple[Path, ...]:
-    """Files that we wrote as a whole and that Compose does not read (any more)."""
+    """Overrides that we wrote as a whole and that Compose passes over, because it prefers another name.
+
+    With a listing nothing is: another shell may have another one, or none.
+    """
     found = []
-    for name in (*OVERRIDE_NAMES, SIBLING):
-        path = files.directory / name
-        if path != files.override and path not in files.base and path.is_file():
+    for path in (files.directory / name for name in OVERRIDE_NAMES if files.listing is None):
+        if path != files.override and path.is_file():
             text = path.read_text("utf-8", errors="replace")
             if is_own(text) and is_untouched(text):
                 found.append(path)
