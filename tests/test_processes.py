@@ -18,7 +18,7 @@ from vendorws.processes import Finished, Processes, Stopped
 def shell(
     processes: Processes, script: str, cwd: Path, *, environment: Mapping[str, str] = {}, **how: object
 ) -> Finished:
-    return processes.run(["sh", "-c", script], cwd=cwd, environment=environment, **how)  # type: ignore[arg-type]
+    return processes.run(["sh", "-c", f'cd "$0"; {script}', str(cwd)], environment, **how)  # type: ignore[arg-type]
 
 
 def pids(folder: Path, count: int) -> list[int]:
@@ -143,7 +143,7 @@ def test_stop_ends_everything_within_two_seconds(tmp_path: Path, script: str, co
 
 def test_stop_does_not_wait_for_what_has_left(tmp_path: Path) -> None:
     """A program that went into the background, such as an ssh that stays connected, may keep our pipe open."""
-    script = f"setsid sh -c 'echo $$ > left; exec sleep 8' & {NOTE}; sleep 60"
+    script = f"setsid sh -c 'echo $$ > left; exec sleep 8' & until [ -s left ]; do sleep 0.01; done; {NOTE}; sleep 60"
     assert stopped_while(script, tmp_path, 1) < 2
     os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
 
@@ -175,9 +175,9 @@ def test_an_error_while_reading_ends_the_program(tmp_path: Path) -> None:
     assert all(gone(pid) for pid in pids(tmp_path, 1))
 
 
-def test_a_program_that_does_not_exist(tmp_path: Path) -> None:
+def test_a_program_that_does_not_exist() -> None:
     with pytest.raises(FileNotFoundError):
-        Processes().run(["no-such-program"], cwd=tmp_path, environment={})
+        Processes().run(["no-such-program"], {})
 
 
 def test_a_program_on_our_terminal_is_ended_alone(tmp_path: Path) -> None:

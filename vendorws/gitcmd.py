@@ -31,6 +31,7 @@ _ALWAYS = (
     "advice.detachedHead=false",
     "clone.defaultRemoteName=origin",  # pip's name for it, which `observe` and submodules rely on
 )
+_GIT = ("git", *(part for setting in _ALWAYS for part in ("-c", setting)))
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": "C"}  # what git says is read by `git_failures`
 _PAUSES = (0.25, 0.75, 2.0)  # seconds before a dropped connection is tried again
 
@@ -85,9 +86,8 @@ class Git:
         if self.trace is not None:
             self.trace(f"{self.cwd.name}: {shown}")
         finished = self.processes.run(
-            ["git", *(part for setting in _ALWAYS for part in ("-c", setting)), *arguments],
-            cwd=self.cwd,
-            environment=self._full_environment(),
+            [*_GIT, "-C", str(self.cwd), *arguments],
+            self._full_environment(),
             deadline=self.deadline,
             stdin=stdin,
             on_stderr=None if watch is None else _Progress(watch).read,
@@ -173,9 +173,8 @@ def network_config(runner: Git) -> NetworkConfig:
 def contact(runner: Git, url: str) -> Finished:
     """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a password."""
     return runner.processes.run(
-        ["git", "-c", "protocol.ext.allow=never", "ls-remote", "--", url, "HEAD"],
-        cwd=runner.cwd,
-        environment={"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
+        [*_GIT, "-C", str(runner.cwd), "ls-remote", "--", url, "HEAD"],
+        {"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
         on_our_terminal=True,
     )
 

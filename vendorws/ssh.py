@@ -131,8 +131,7 @@ class SharedConnections:
     ) -> Finished:
         return self._processes.run(
             _for_shell(command, *options, *destination.arguments),
-            cwd=Path.cwd(),
-            environment={},
+            {},
             deadline=deadline,
             on_our_terminal=ask,
         )
