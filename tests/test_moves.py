@@ -57,7 +57,7 @@ class Scene:
     def work(self, ref: str | None = "main") -> Work:
         pin = Pin("billing", self.upstream.url, ref, None, (), None, "requirements.txt", 7)
         runner = Git(vendor=self.project.vendor, cwd=self.project.vendor, trace=self.trace.append)
-        return Work(runner, pin, "20261123T214500Z-1a2b")
+        return Work(runner, pin, "20261123T214500.000000Z-1a2b")
 
     def look(self, ref: str | None = "main") -> Checkout:
         found = observe(self.work().git, self.work(ref).pin)

@@ -15,19 +15,19 @@ from vendorws import rescue
 from vendorws.plan import Wish
 from vendorws.rescue import RUNS, Position, Recorded
 
-NOW = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 23, 21, 45, 0, 250_000, tzinfo=timezone.utc)
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
 def test_a_run_is_named_after_its_start_and_names_sort_by_time() -> None:
-    assert rescue.run_name(NOW, "1a2b") == "20261123T214500Z-1a2b"
-    elsewhere = datetime(2026, 11, 23, 23, 45, tzinfo=timezone(timedelta(hours=2)))
+    assert rescue.run_name(NOW, "1a2b") == "20261123T214500.250000Z-1a2b"
+    elsewhere = datetime(2026, 11, 23, 23, 45, 0, 250_000, tzinfo=timezone(timedelta(hours=2)))
     assert rescue.run_name(elsewhere, "1a2b") == rescue.run_name(NOW, "1a2b")
-    assert rescue.run_name(NOW, "ffff") < rescue.run_name(NOW + timedelta(seconds=1), "0000")
+    assert rescue.run_name(NOW, "ffff") < rescue.run_name(NOW + timedelta(milliseconds=1), "0000")
     assert rescue.run_started(rescue.run_name(NOW, "1a2b")) == NOW
 
 
-@pytest.mark.parametrize("name", ["", "mine", "2026-11-23", "20261399T000000Z-1a2b"])
+@pytest.mark.parametrize("name", ["", "mine", "2026-11-23", "20261399T000000.000000Z-1a2b", "20261123T214500Z-1a2b"])
 def test_a_name_that_is_not_ours(name: str) -> None:
     assert rescue.run_started(name) is None
 
@@ -179,10 +179,10 @@ def test_old_runs_are_let_go_with_the_next_move(project: Project, remotes: Remot
     project.require(billing.line("main"))
     workspace.only()
     checkout = project.checkout("billing")
-    git(checkout, "update-ref", f"{RUNS}20200101T000000Z-0000/was/HEAD", "HEAD")
+    git(checkout, "update-ref", f"{RUNS}20200101T000000.000000Z-0000/was/HEAD", "HEAD")
     git(checkout, "update-ref", f"{RUNS}mine", "HEAD")
     billing.commit()
     workspace.only()
     runs = {name.removeprefix(RUNS).split("/")[0] for name in listed(checkout) if name.startswith(RUNS)}
-    assert "20200101T000000Z-0000" not in runs
+    assert "20200101T000000.000000Z-0000" not in runs
     assert "mine" in runs and len(runs) == 2
