@@ -63,7 +63,7 @@ def keyless(
         for found in advice:
             err.print(_sentence(found))
         if not quiet:
-            typer.echo(_text(plan, state, builds), nl=False)
+            typer.echo(_text(plan, state, () if check else builds), nl=False)
     fails = stale or any(found.fails for found in advice)
     raise typer.Exit(int(ExitCode.ATTENTION if fails else ExitCode.DONE))
 
