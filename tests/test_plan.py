@@ -607,21 +607,32 @@ def test_the_default_branch_was_renamed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "command"),
+    ("operation", "goes_on", "is_given_up"),
     [
-        ("merge", "git -C vendor/billing merge --abort"),
-        ("rebase", "git -C vendor/billing rebase --abort"),
-        ("cherry-pick", "git -C vendor/billing cherry-pick --abort"),
-        ("revert", "git -C vendor/billing revert --abort"),
-        ("am", "git -C vendor/billing am --abort"),
-        ("bisect", "git -C vendor/billing bisect reset"),
+        ("merge", "commit --no-edit", "merge --abort"),
+        ("rebase", "-c core.editor=true rebase --continue", "rebase --abort"),
+        ("cherry-pick", "-c core.editor=true cherry-pick --continue", "cherry-pick --abort"),
+        ("revert", "-c core.editor=true revert --continue", "revert --abort"),
+        ("am", "am --continue", "am --abort"),
+        ("bisect", "bisect reset", "bisect reset"),
     ],
 )
 @pytest.mark.parametrize("found", [behind(), detached(), unborn(), checkout(remote=None), checkout(target=None)])
-def test_an_operation_comes_before_all_else(found: Checkout, operation: str, command: str) -> None:
-    step = decide(PIN, replace(found, operation=operation), Wish(switch=True, fix_url=True), at="vendor/billing")
-    reason = f"a {operation} is in progress; finish it, or take it back"
-    assert text(step) == f"Refuse (operation)\n{reason}\n-> {command}"
+def test_an_operation_comes_before_all_else(found: Checkout, operation: str, goes_on: str, is_given_up: str) -> None:
+    """What is resolved already must never be taken back by a command that was merely pasted."""
+    for changes, reason, command in (
+        (Changes(staged=1), "go on with it", goes_on),
+        (Changes(conflicted=1), "resolve its conflicts and go on, or take it back", is_given_up),
+    ):
+        there = replace(found, operation=operation, changes=changes)
+        step = decide(PIN, there, Wish(switch=True, fix_url=True), at="vendor/billing")
+        said = f"a {operation} is in progress; {reason}"
+        assert text(step) == f"Refuse (operation)\n{said}\n-> git -C vendor/billing {command}"
+
+
+def test_a_patch_that_did_not_apply_has_nothing_to_go_on_with() -> None:
+    step = decide(PIN, checkout(operation="am"), DEFAULT, at="vendor/billing")
+    assert step.command == "git -C vendor/billing am --abort"
 
 
 @pytest.mark.parametrize(

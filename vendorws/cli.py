@@ -5,15 +5,18 @@ Commands are registered here and import what they need when they run, so that `-
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vendorws import __version__
 from vendorws.commands import audit, init, keyless, list_requirements, override, status, sync, undo, verify
-from vendorws.errors import VendorwsError
+from vendorws.errors import EnvironmentProblem, VendorwsError
+from vendorws.exit_code import ExitCode
 
 app = typer.Typer(
     name="vendorws",
@@ -51,18 +54,40 @@ def _common(
 
 def main() -> None:
     """The console script: run a command, turn an expected failure into its sentence and exit code."""
-    from vendorws.environment import forget_leaked_environment
+    from vendorws.environment import forget_leaked_environment, say_all_letters
 
     forget_leaked_environment()
+    say_all_letters()
     try:
-        app(prog_name="vendorws")
+        try:
+            _require_a_folder()
+            app(prog_name="vendorws")
+        finally:
+            sys.stdout.flush()
     except VendorwsError as error:
         _print_error(error)
         sys.exit(int(error.exit_code))
     except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from complaining about it while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            raise
+        _drop_output()
+        _print_error(EnvironmentProblem(f"the output cannot be written: {error.strerror}.", "Make room there."))
+        sys.exit(int(ExitCode.ENVIRONMENT))
+
+
+def _require_a_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise EnvironmentProblem("the folder you are in does not exist any more.", "Type: cd ..") from error
+
+
+def _drop_output() -> None:
+    """Nobody takes our output any more; keep the interpreter from complaining about it while it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(error: VendorwsError) -> None:

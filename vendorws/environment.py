@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from io import TextIOWrapper
 
 # What a git hook leaves in the environment (`git rev-parse --local-env-vars`), less the GIT_CONFIG_* that carry
 # `-c` settings: any of these would turn each command below upon the repository whose hook is running.
@@ -29,3 +31,10 @@ def forget_leaked_environment() -> None:
     """Clear what a git hook or an alias leaves behind, so that no command here acts on that repository."""
     for name in _LEAKED:
         os.environ.pop(name, None)
+
+
+def say_all_letters() -> None:
+    """A name that the terminal's encoding lacks is shown with escapes; it is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

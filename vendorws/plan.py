@@ -43,15 +43,18 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import assert_never
 
-_FINISH = {
-    "merge": ("git", "merge", "--abort"),
-    "rebase": ("git", "rebase", "--abort"),
-    "cherry-pick": ("git", "cherry-pick", "--abort"),
-    "revert": ("git", "revert", "--abort"),
-    "am": ("git", "am", "--abort"),
-    "bisect": ("git", "bisect", "reset"),
+_GO_ON = {
+    "merge": ("commit", "--no-edit"),
+    "rebase": ("-c", "core.editor=true", "rebase", "--continue"),
+    "cherry-pick": ("-c", "core.editor=true", "cherry-pick", "--continue"),
+    "revert": ("-c", "core.editor=true", "revert", "--continue"),
+    "am": ("am", "--continue"),
+    "bisect": ("bisect", "reset"),
 }
-"""How each operation ends and gives back what was there before it; finishing it by hand is the other way."""
+"""How each operation goes on once its conflicts are resolved; a bisect moved nothing, so it simply ends."""
+
+_TAKE_BACK = {**{name: (name, "--abort") for name in _GO_ON}, "bisect": ("bisect", "reset")}
+"""How each operation is given up. What was resolved by hand is given up too, so this is offered only before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,13 @@ class _Case:
     # -- before the target matters ---------------------------------------------------------------------------
 
     def _operation(self, operation: str) -> Step:
-        return Refuse(
-            state=State.OPERATION,
-            reason=f"a {operation} is in progress; finish it, or take it back",
-            command=_git(self.at, *_FINISH[operation][1:]),
-        )
+        changes = self.checkout.changes
+        if changes.conflicted or (operation == "am" and not changes.staged):
+            reason = f"a {operation} is in progress; resolve its conflicts and go on, or take it back"
+            verb = _TAKE_BACK[operation]
+        else:
+            reason, verb = f"a {operation} is in progress; go on with it", _GO_ON[operation]
+        return Refuse(state=State.OPERATION, reason=reason, command=_git(self.at, *verb))
 
     def _interrupted(self) -> Step:
         reason = "a run was interrupted here; what it left half-done is put back first"
@@ -298,7 +303,7 @@ class _Case:
         return Refuse(
             state=State.DIVERGED,
             reason=f"diverged {counts}: rebase, or `{_git(self.at, 'merge', upstream)}`",
-            command=_git(self.at, "rebase", upstream),
+            command=_git(self.at, "rebase", *(["--autostash"] if checkout.changes.tracked else []), upstream),
         )
 
     # -- elsewhere -------------------------------------------------------------------------------------------
@@ -332,7 +337,7 @@ class _Case:
             return Refuse(
                 state=State.TAG_MOVED,
                 reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
-                command=_sync(self.pin, "--switch"),
+                command=_clear(self.at, checkout) if _has_changes(checkout) else _sync(self.pin, "--switch"),
             )
         return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {_name(target)}", target)
 
@@ -362,7 +367,8 @@ class _Case:
                 commit=target.commit,
                 command=_sync(self.pin, "--switch"),
             )
-        return Keep(state=State.OTHER_BRANCH, reason=reason, command=_sync(self.pin, "--switch"))
+        command = None if _has_changes(checkout) else _sync(self.pin, "--switch")
+        return Keep(state=State.OTHER_BRANCH, reason=reason, command=command)
 
 
 def _name(target: Target) -> str:
