@@ -217,6 +217,11 @@ def _no_repository(url: str, target: str) -> Wrong:
     if scp:
         hint = f"Write -e git+ssh://{scp['host']}/{scp['path']}{'' if '#egg=' in target else '#egg=name'}"
         return Wrong("pip does not take the short form of an ssh URL.", hint)
+    if url.startswith("git+") and not scheme and "://" not in url:
+        repository = url[len("git+") :]
+        remote = "@" in repository.partition("/")[0]
+        hint = f"Write -e git+ssh://{repository}" if remote else "Write -e git+file:///absolute/path#egg=name"
+        return Wrong("git would take this for a path on the disk.", hint)
     if url.lower().startswith("git+"):
         transport = url.partition("#")[0].partition(":")[0]
         return Wrong(f"{transport} is no transport that git may run: only ssh, https, http, git and file are.", USAGE)
