@@ -96,7 +96,8 @@ class Looking:
         assert found is not None
         distribution = probe.distribution_of(asked, found)
         looked = probe.package(asked, distribution, probe.mount_points())
-        return looked | {"scripts": probe.load_scripts(distribution) if distribution else {}}
+        probe.run(looked, distribution)
+        return looked
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_an_editable_of_today_imports_from_the_checkout(place: Place, look: Look
     assert look() == {
         "version": "1.0",
         "legacy": False,
-        "modules": {"billing": {"at": str(place.target / "src/billing/__init__.py"), "inside": True}},
+        "modules": {"billing": {"at": str(place.target / "src/billing/__init__.py"), "inside": True, "failure": None}},
         "scripts": {},
     }
 
@@ -125,7 +126,9 @@ def test_a_copy_imports_from_site_packages(place: Place, look: Looking) -> None:
     place.push("billing/__init__.py")
     place.write("billing/__init__.py")
     place.metadata(RECORD="billing/__init__.py,,\nbilling-1.0.dist-info/METADATA,,\n../../bin/billing,,\n")
-    assert look()["modules"] == {"billing": {"at": str(place.packages / "billing/__init__.py"), "inside": False}}
+    assert look()["modules"] == {
+        "billing": {"at": str(place.packages / "billing/__init__.py"), "inside": False, "failure": None}
+    }
 
 
 def test_a_copy_in_front_of_the_editable_wins_as_it_does_for_python(place: Place, look: Looking) -> None:
@@ -165,7 +168,7 @@ def test_an_import_hook_of_setuptools_is_asked_for_its_modules(place: Place, loo
     finally:
         sys.meta_path[:] = before
     at = str(place.target / "python/acme/billing/__init__.py")
-    assert modules == {"acme.billing": {"at": at, "inside": True}}
+    assert modules == {"acme.billing": {"at": at, "inside": True, "failure": None}}
 
 
 def test_a_namespace_that_several_packages_share_counts_where_one_part_is_the_checkout(
@@ -175,7 +178,7 @@ def test_a_namespace_that_several_packages_share_counts_where_one_part_is_the_ch
     place.write("acme/theme.py")
     place.metadata(top_level="acme\n")
     place.editable()
-    assert look()["modules"] == {"acme": {"at": str(place.target / "acme"), "inside": True}}
+    assert look()["modules"] == {"acme": {"at": str(place.target / "acme"), "inside": True, "failure": None}}
 
 
 def test_without_words_about_modules_the_folder_on_the_path_tells(place: Place, look: Looking) -> None:
@@ -206,7 +209,7 @@ def test_a_single_module_that_was_copied(place: Place, look: Looking) -> None:
     place.metadata(RECORD="billing.py,,\n__pycache__/billing.cpython-311.pyc,,\n_fast.abi3.so,,\n")
     modules = look()["modules"]
     assert modules["billing"]["at"] == str(place.packages / "billing.py")
-    assert modules["_fast"] == {"at": None, "inside": False}
+    assert modules["_fast"] == {"at": None, "inside": False, "failure": None}
 
 
 def test_a_legacy_editable_whose_metadata_was_in_the_image_is_recognised(place: Place, look: Looking) -> None:
@@ -216,7 +219,7 @@ def test_a_legacy_editable_whose_metadata_was_in_the_image_is_recognised(place: 
     assert look() == {
         "version": None,
         "legacy": True,
-        "modules": {"billing": {"at": str(place.target / "src/billing/__init__.py"), "inside": True}},
+        "modules": {"billing": {"at": str(place.target / "src/billing/__init__.py"), "inside": True, "failure": None}},
         "scripts": {},
     }
 
@@ -271,6 +274,30 @@ def test_console_scripts_are_loaded_and_what_stops_them_is_told(place: Place, lo
         "good": None,
         "lacks": "AttributeError: module 'billing' has no attribute 'nothing'",
     }
+
+
+def test_a_module_that_lacks_something_does_not_import(place: Place, look: Looking) -> None:
+    place.push("billing/__init__.py", "from ._version import version\n")
+    place.metadata(top_level="billing\n")
+    place.editable()
+    assert look()["modules"]["billing"]["failure"] == "ModuleNotFoundError: No module named 'billing._version'"
+
+
+def test_a_module_that_wants_settings_before_it_is_imported_is_found_all_the_same(place: Place, look: Looking) -> None:
+    place.push("billing/__init__.py", "raise RuntimeError('no settings')\n")
+    place.metadata(top_level="billing\n")
+    place.editable()
+    assert look()["modules"]["billing"]["failure"] is None
+
+
+def test_what_only_lies_on_the_path_is_never_run(place: Place, look: Looking) -> None:
+    for name in ("setup", "deploy", "conftest"):
+        place.push(f"{name}.py", "raise ImportError('run')\n")
+    place.metadata()
+    place.editable()
+    modules = look()["modules"]
+    assert list(modules) == ["conftest", "deploy", "setup"]
+    assert [module["failure"] for module in modules.values()] == [None, None, None]
 
 
 def test_a_mount_in_the_middle_of_the_checkout_is_not_the_checkout(place: Place, look: Looking) -> None:

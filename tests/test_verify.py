@@ -220,6 +220,33 @@ def test_a_python_without_any_means_to_read_metadata_is_not_blamed() -> None:
     assert fault(asked=replace(python(replace(LIVE, version=None)), reads_metadata=False)) is None
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "ModuleNotFoundError: No module named 'billing._version'",
+        "ImportError: cannot import name '_fast' from 'billing' (/site/vendor/billing/billing/__init__.py)",
+    ],
+)
+def test_a_part_that_the_build_makes_gets_the_command_that_makes_it_in_the_checkout(failure: str) -> None:
+    found = fault(with_modules(replace(LIVE.modules[0], failure=failure)))
+    assert found is not None
+    assert found.state is State.NOT_IMPORTABLE
+    assert found.reason.startswith(f"edits are live, but billing does not import: {failure}; what its build makes")
+    assert found.command.endswith(
+        f"--workdir {THERE} --entrypoint /site/env/bin/python3 app -m pip install --no-deps --prefix /tmp/built -e ."
+    )
+    script = fault(replace(LIVE, scripts={"billing": failure}))
+    assert script is not None
+    assert (script.state, script.command) == (State.SCRIPT_FAILS, found.command)
+
+
+def test_a_module_that_lacks_another_package_asks_for_a_new_image() -> None:
+    failure = "ModuleNotFoundError: No module named 'billing_core'"
+    found = fault(with_modules(replace(LIVE.modules[0], failure=failure)))
+    assert found is not None
+    assert (found.state, found.command) == (State.NOT_IMPORTABLE, "docker compose build app")
+
+
 def test_a_script_that_does_not_load_says_why() -> None:
     failing = replace(LIVE, scripts={"a": None, "b": "ImportError: cannot import name 'x'"})
     found = fault(failing)

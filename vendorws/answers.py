@@ -23,11 +23,15 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """Where a module would be imported from (None: nowhere), and whether that is in the mounted checkout."""
+    """Where a module is imported from (None: nowhere), and whether that is in the mounted checkout.
+
+    `failure` is the ImportError that stopped it, if any did.
+    """
 
     name: str
     at: str | None
     inside: bool
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +85,5 @@ def _python(tree: Mapping[str, Any]) -> Python:
 
 
 def _installed(tree: Mapping[str, Any]) -> Installed:
-    modules = tuple(Module(name, one["at"], one["inside"]) for name, one in tree["modules"].items())
+    modules = tuple(Module(name, one["at"], one["inside"], one["failure"]) for name, one in tree["modules"].items())
     return Installed(tree["version"], tree["legacy"], modules, tree["scripts"])

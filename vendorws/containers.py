@@ -6,9 +6,9 @@ and without the service's own program, and is removed with the network that came
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vendorws import docker
+from vendorws import docker, probe
 from vendorws.answers import Answer, read_answer
 from vendorws.compose_client import has_no_compose
 from vendorws.errors import EnvironmentProblem
@@ -159,9 +159,7 @@ def ask_new(config: Config, service: ServiceConfig, question: Mapping[str, Any])
 
 def _command(question: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
     """The program to start in the container and its arguments; a Python that was named needs no shell to find it."""
-    data = pkgutil.get_data("vendorws", "probe.py")
-    assert data is not None
-    source, text = data.decode(), json.dumps(question)
+    source, text = inspect.getsource(probe), json.dumps(question)
     if question["python"]:
         return question["python"], ["-B", "-c", source, "survey", source, text]
     return "sh", ["-c", _LAUNCHER, "sh", source, text]

@@ -205,7 +205,7 @@ def ask(python: str, source: str, question: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def answer(question: Dict[str, Any]) -> None:
-    """Tell where everything imports from, then load the scripts, and tell that too; end without any clean-up."""
+    """Tell where everything would import from, then import and load it, and tell that too; end without any clean-up."""
     out = os.dup(1)
     quiet = os.open(os.devnull, os.O_RDWR)
     os.dup2(quiet, 1)
@@ -224,18 +224,20 @@ def answer(question: Dict[str, Any]) -> None:
     }
     say(out, document)
     for name, distribution in found.items():
-        packages[name]["scripts"] = load_scripts(distribution) if distribution else {}
+        run(packages[name], distribution)
     say(out, document)
     os._exit(0)
 
 
 def package(asked: Dict[str, Any], distribution: Optional["Distribution"], mounts: List[str]) -> Dict[str, Any]:
-    """One package; `scripts` is null until they were loaded."""
+    """One package before anything of it was run; `scripts` is null until then."""
     target = os.path.realpath(asked["target"])
+    named = names_of(asked["name"], distribution, target)
+    modules = {name: where(name, target, mounts) for name in named or names_on_path(target)}
     return {
         "version": distribution.version if distribution else None,
         "legacy": has_egg_link(asked["name"], target),
-        "modules": {name: where(name, target, mounts) for name in modules_of(asked["name"], distribution, target)},
+        "modules": {name: dict(found, runs=name in named) for name, found in modules.items()},
         "scripts": None,
     }
 
@@ -245,7 +247,7 @@ def where(module: str, target: str, mounts: List[str]) -> Dict[str, Any]:
     places = locations(module)
     here = [place for place in places if is_below(place, target)]
     inside = [place for place in here if mount_of(place, mounts) == mount_of(target, mounts)]
-    return {"at": next(iter(inside or places), None), "inside": bool(inside)}
+    return {"at": next(iter(inside or places), None), "inside": bool(inside), "failure": None}
 
 
 def locations(module: str) -> List[str]:
@@ -282,13 +284,15 @@ def mount_of(path: str, mounts: List[str]) -> str:
 # ---- answer: which modules does a package have? -----------------------------------------------------------------
 
 
-def modules_of(name: str, distribution: Optional["Distribution"], target: str) -> List[str]:
-    """What the package's metadata says; an editable without such words has put a folder on the path."""
+def names_of(name: str, distribution: Optional["Distribution"], target: str) -> List[str]:
+    """What the package's metadata says; where it says nothing, what on the path is called like the package."""
     if distribution is not None:
         named = finder_names(distribution) or top_level_names(distribution) or recorded_names(distribution)
         if named:
             return named
-    return names_on_path(name, target)
+    names = names_on_path(target)
+    called = [found for found in names if canonical(found) == name]
+    return called or [found for found in names if name.startswith(canonical(found) + "-")]
 
 
 def finder_names(distribution: "Distribution") -> List[str]:
@@ -314,13 +318,10 @@ def recorded_names(distribution: "Distribution") -> List[str]:
     return sorted(name for name in names if not name.startswith("__"))
 
 
-def names_on_path(name: str, target: str) -> List[str]:
-    """The modules in those folders below the target that are on the path; only the one that is called so, if any is."""
+def names_on_path(target: str) -> List[str]:
+    """The modules in those folders below the target that are on the path: an editable puts one there."""
     folders = [entry for entry in map(os.path.realpath, sys.path) if is_below(entry, target)]
-    names = {found for place in folders for found in importable(place)}
-    called = {found for found in names if canonical(found) == name}
-    prefixes = {found for found in names if name.startswith(canonical(found) + "-")}
-    return sorted(called or prefixes or names)
+    return sorted({found for place in folders for found in importable(place)})
 
 
 def importable(place: str) -> Iterator[str]:
@@ -412,6 +413,31 @@ def has_egg_link(name: str, target: str) -> bool:
     return False
 
 
+# ---- answer: does it run? ---------------------------------------------------------------------------------------
+
+
+def run(package: Dict[str, Any], distribution: Optional[Distribution]) -> None:
+    """Import the modules and load the console scripts, and note what fails.
+
+    Not those that only lie on the path: one of them may be a setup.py, or a script that acts as soon as it is run.
+    """
+    for name, module in package["modules"].items():
+        if module.pop("runs") and module["inside"] and name != "setup":
+            module["failure"] = import_failure(name)
+    package["scripts"] = load_scripts(distribution) if distribution else {}
+
+
+def import_failure(module: str) -> Optional[str]:
+    """What is missing where a module does not import. One that asks for more (settings, say) is not at fault."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return in_words(error)
+    except BaseException:
+        return None
+    return None
+
+
 def load_scripts(distribution: Distribution) -> Dict[str, Optional[str]]:
     """What each console script would say when it starts: null, or why it does not."""
     failures = {}  # type: Dict[str, Optional[str]]
@@ -421,8 +447,13 @@ def load_scripts(distribution: Distribution) -> Dict[str, Optional[str]]:
             load()
             failures[name] = None
         except BaseException as error:  # a module may even exit
-            failures[name] = f"{type(error).__name__}: {error}"
+            failures[name] = in_words(error)
     return failures
+
+
+def in_words(error: BaseException) -> str:
+    """As the last line of a traceback has it."""
+    return f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

@@ -179,13 +179,8 @@ def container_fault(
         return unseen(package, "no Python was found there")
     if python.failure:
         return Fault(State.UNSEEN, f"{python.executable} gave no answer: {python.failure}")
-    rebuild = rebuild_command(service, container)
-    installed = python.packages[package.name]
-    return (
-        _import_fault(package, answer, installed, rebuild)
-        or _metadata_fault(package, python, installed, rebuild)
-        or _script_fault(python, installed, rebuild)
-    )
+    look = _Look(package, answer, python, python.packages[package.name], rebuild_command(service, container))
+    return _place_fault(look) or _metadata_fault(look) or _import_fault(look) or _script_fault(look)
 
 
 def unseen(package: Package, words: str) -> Fault:
@@ -193,6 +188,17 @@ def unseen(package: Package, words: str) -> Fault:
     helps = "Python" in words or "executable file not found" in words
     command = f"vendorws verify {quote(package.service)} --python /path/in/the/container/bin/python"
     return Fault(State.UNSEEN, f"the container cannot be looked into: {words}", command if helps else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one Python said about a package that the container does see."""
+
+    package: Package
+    answer: Answer
+    python: Python
+    installed: Installed
+    rebuild: str
 
 
 def choose_python(answer: Answer) -> Python | None:
@@ -251,40 +257,28 @@ def _copy_fault(package: Package, container: Container, differs: str | None) -> 
     return None
 
 
-def _import_fault(package: Package, answer: Answer, installed: Installed, rebuild: str) -> Fault | None:
-    if not _is_known(installed):
-        asked = ", ".join(python.executable for python in answer.pythons)
-        return Fault(State.NOT_INSTALLED, f"it is not installed in the container (asked: {asked})", rebuild)
-    outside = [module for module in _telling(installed.modules) if not module.inside]
-    if not outside:
-        return None
-    first = outside[0]
-    if first.at is None:
-        reason = f"{first.name} cannot be imported: what the image has built for it does not lie in the checkout"
-        return Fault(State.NOT_IMPORTABLE, reason)
-    if {"site-packages", "dist-packages"} & set(PurePosixPath(first.at).parts):
-        reason = f"{first.name} imports from {first.at}: it is installed as a copy, not editable (-e)"
-        return Fault(State.ELSEWHERE, reason, rebuild)
-    if PurePosixPath(package.target) in PurePosixPath(first.at).parents:
-        return Fault(State.ELSEWHERE, f"another mount lies over {first.at}, in the middle of the checkout")
-    return Fault(State.ELSEWHERE, f"{first.name} imports from {first.at}, not from {package.target}")
+def _place_fault(look: _Look) -> Fault | None:
+    if not _is_known(look.installed):
+        asked = ", ".join(python.executable for python in look.answer.pythons)
+        return Fault(State.NOT_INSTALLED, f"it is not installed in the container (asked: {asked})", look.rebuild)
+    outside = [module for module in _telling(look.installed.modules) if not module.inside]
+    return _outside_fault(look, outside[0].name, outside[0].at) if outside else None
+
+
+def _outside_fault(look: _Look, name: str, at: str | None) -> Fault:
+    if at is None:
+        reason = f"{name} is not found: what the image has built for it lies in its own copy, under the mount"
+        return Fault(State.NOT_IMPORTABLE, reason, _build_command(look))
+    if {"site-packages", "dist-packages"} & set(PurePosixPath(at).parts):
+        reason = f"{name} imports from {at}: it is installed as a copy, not editable (-e)"
+        return Fault(State.ELSEWHERE, reason, look.rebuild)
+    if PurePosixPath(look.package.target) in PurePosixPath(at).parents:
+        return Fault(State.ELSEWHERE, f"another mount lies over {at}, in the middle of the checkout")
+    return Fault(State.ELSEWHERE, f"{name} imports from {at}, not from {look.package.target}")
 
 
 _INCIDENTAL = frozenset(
-    (
-        "benchmarks",
-        "build",
-        "conftest",
-        "dist",
-        "doc",
-        "docs",
-        "example",
-        "examples",
-        "scripts",
-        "setup",
-        "test",
-        "tests",
-    )
+    "benchmarks build conftest dist doc docs example examples scripts setup test tests".split()  # noqa: SIM905
 )
 
 
@@ -293,31 +287,61 @@ def _telling(modules: Sequence[Module]) -> Sequence[Module]:
     return [module for module in modules if module.name not in _INCIDENTAL] or modules
 
 
-def _metadata_fault(package: Package, python: Python, installed: Installed, rebuild: str) -> Fault | None:
-    if installed.version is not None or not python.reads_metadata:
+def _metadata_fault(look: _Look) -> Fault | None:
+    if look.installed.version is not None or not look.python.reads_metadata:
         return None
-    if not installed.legacy:
-        return Fault(State.NO_METADATA, "edits are live, but it is not installed, so it has no metadata", rebuild)
+    if not look.installed.legacy:
+        return Fault(State.NO_METADATA, "edits are live, but it is not installed, so it has no metadata", look.rebuild)
     reason = "edits are live, but its metadata is gone: `setup.py develop` had it in the image's copy, under the mount"
-    return Fault(State.NO_METADATA, reason, _egg_info_command(package, python))
+    return Fault(State.NO_METADATA, reason, _egg_info_command(look))
 
 
-def _egg_info_command(package: Package, python: Python) -> str:
-    """Makes the metadata anew, in the checkout; the files belong to the person who types it."""
-    folder = posixpath.join(package.target, package.subdirectory or "")
+def _import_fault(look: _Look) -> Fault | None:
+    for module in _telling(look.installed.modules):
+        if module.failure is not None:
+            return _load_fault(look, State.NOT_IMPORTABLE, f"{module.name} does not import", module.failure)
+    return None
+
+
+def _script_fault(look: _Look) -> Fault | None:
+    if look.installed.scripts is None:
+        reason = "edits are live, but its modules and console scripts did not load before the time was up"
+        return Fault(State.SCRIPT_FAILS, reason)
+    for name, failure in sorted(look.installed.scripts.items()):
+        if failure is not None:
+            return _load_fault(look, State.SCRIPT_FAILS, f"the console script {name} does not load", failure)
+    return None
+
+
+def _load_fault(look: _Look, state: State, what: str, failure: str) -> Fault:
+    """Is a part of its own missing (which its build may make), or another package, or is it wrong in itself?"""
+    reason = f"edits are live, but {what}: {failure}"
+    if failure.startswith(("ImportError", "ModuleNotFoundError")) and _names_own_part(look, failure):
+        return Fault(
+            state, f"{reason}; what its build makes lies in the image's copy, under the mount", _build_command(look)
+        )
+    return Fault(state, reason, look.rebuild if failure.startswith("ModuleNotFoundError") else "")
+
+
+def _names_own_part(look: _Look, failure: str) -> bool:
+    return any(f"'{module.name}{end}" in failure for module in look.installed.modules for end in ("'", "."))
+
+
+def _build_command(look: _Look) -> str:
+    """Has the package's build make what it makes (extensions, a file with the version), in the checkout."""
+    return _in_checkout(look, "-m pip install --no-deps --prefix /tmp/built -e .")
+
+
+def _egg_info_command(look: _Look) -> str:
+    """Makes the metadata anew, in the checkout."""
+    return _in_checkout(look, "-B setup.py -q egg_info")
+
+
+def _in_checkout(look: _Look, arguments: str) -> str:
+    """Runs Python where the package's project lies; what it writes belongs to the person who types it."""
+    package = look.package
+    folder = posixpath.join(package.target, package.subdirectory) if package.subdirectory else package.target
     return (
         f'docker compose run --rm --no-deps --user "$(id -u):$(id -g)" --workdir {quote(folder)} '
-        f"--entrypoint {quote(python.executable)} {quote(package.service)} -B setup.py -q egg_info"
+        f"--entrypoint {quote(look.python.executable)} {quote(package.service)} {arguments}"
     )
-
-
-def _script_fault(python: Python, installed: Installed, rebuild: str) -> Fault | None:
-    if installed.scripts is None:
-        reason = f"edits are live, but its console scripts did not load before the time was up ({python.executable})"
-        return Fault(State.SCRIPT_FAILS, reason)
-    for name, failure in sorted(installed.scripts.items()):
-        if failure is not None:
-            lacks_module = failure.startswith("ModuleNotFoundError")
-            reason = f"edits are live, but the console script {name} does not load: {failure}"
-            return Fault(State.SCRIPT_FAILS, reason, rebuild if lacks_module else "")
-    return None

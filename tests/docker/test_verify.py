@@ -1,7 +1,8 @@
 """`vendorws verify` on real containers: what is live is proved, and what is broken on purpose is called by its name.
 
-One image is built for all tests. It has four packages: `billing` and `theme` as pip installs editables today, `ledger`
-as `setup.py develop` did, and `stock` as a copy, as an image has it whose Dockerfile does not say `-e`.
+One image is built for all tests. It has five packages: `billing` and `theme` as pip installs editables today, `gauge`
+like them, with a module that only its build makes, `ledger` as `setup.py develop` did, and `stock` as a copy, as an
+image has it whose Dockerfile does not say `-e`.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ setup(
 _APP = 'def main():\n    print("as pushed")\n'
 
 
-_LEGACY = "ledger"
+_LEGACY, _GENERATING = "ledger", "gauge"
+_GENERATE = (
+    "from pathlib import Path\nPath('gauge/_version.py').write_text('')\nfrom setuptools import setup\nsetup()\n"
+)
 
 
 def _create(remotes: Remotes, name: str) -> Remote:
@@ -71,6 +75,8 @@ def _create(remotes: Remotes, name: str) -> Remote:
     files: dict[str, str | bytes | None] = {f"{name}/app.py": _APP, "pyproject.toml": _PYPROJECT.format(name=name)}
     if name == _LEGACY:
         files |= {"setup.py": _SETUP.format(name=name), "pyproject.toml": None}
+    if name == _GENERATING:
+        files |= {"setup.py": _GENERATE, "gauge/__init__.py": "from . import _version\n", ".gitignore": "_version.py\n"}
     remote.commit(files)
     return remote
 
@@ -80,7 +86,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The image of all four packages."""
     context = tmp_path_factory.mktemp("image")
     remotes = Remotes(context / "remotes")
-    lines = [_create(remotes, name).line("main") for name in ("billing", "theme", _LEGACY, "stock")]
+    lines = [_create(remotes, name).line("main") for name in ("billing", "theme", _GENERATING, _LEGACY, "stock")]
     lines[-1] = lines[-1].removeprefix("-e ")
     (context / "requirements.txt").write_text("\n".join(lines) + "\n")
     (context / "Dockerfile").write_text(_DOCKERFILE)
@@ -361,6 +367,19 @@ def test_a_legacy_editable_loses_its_metadata_and_one_command_mends_it(shop: Sho
     assert shop.is_live()
     made = shop.project.checkout("ledger") / "ledger.egg-info"
     assert made.stat().st_uid == os.getuid()
+
+
+def test_a_module_that_only_the_build_makes_is_missed_and_one_command_makes_it(shop: Shop) -> None:
+    offline = "    environment: [PIP_NO_INDEX=1, PIP_NO_BUILD_ISOLATION=0]\n"
+    shop.project.write("docker-compose.yml", _COMPOSE.format(image=_IMAGE) + offline)
+    shop.require("gauge")
+    fault = shop.fault("gauge")
+    assert fault["state"] == "not-importable"
+    assert "cannot import name '_version' from" in fault["reason"]
+    assert "what its build makes lies in the image's copy" in fault["reason"]
+    shop.type(fault["command"])
+    assert shop.is_live()
+    assert (shop.project.checkout("gauge") / "gauge" / "_version.py").stat().st_uid == os.getuid()
 
 
 def test_people_are_told_what_is_wrong_and_what_to_type(shop: Shop) -> None:
