@@ -207,15 +207,30 @@ def test_an_empty_folder_is_taken(project: Project, workspace: Workspace, billin
     assert git(checkout, "rev-parse", "HEAD") == billing.head()
 
 
-def test_packages_are_cloned_at_the_same_time(project: Project, remotes: Remotes, workspace: Workspace) -> None:
-    names = [f"p{number}" for number in range(6)]
+def test_packages_are_cloned_at_the_same_time(
+    project: Project, remotes: Remotes, workspace: Workspace, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Each clone waits, in a hook, until all of them are at work."""
+    (tmp_path / "at work").mkdir()
+    all_at_work = f'[ $(ls "{tmp_path}/at work" | wc -l) -ge 3 ] && exit 0'
+    post_checkout(
+        sandbox, f'touch "{tmp_path}/at work/$$"; for n in $(seq 100); do {all_at_work}; sleep 0.1; done; exit 1'
+    )
+    names = ["p1", "p2", "p3"]
     project.require(*(remotes.create(f"acme/{name}").line("main") for name in names))
-    outcomes = workspace.sync(jobs=6)
-    assert list(outcomes) == names
-    assert all(git(project.checkout(name), "status", "--porcelain") == "" for name in names)
-    clones = [place for place, command in enumerate(workspace.trace) if ": git clone" in command]
-    checkouts = [place for place, command in enumerate(workspace.trace) if ": git checkout" in command]
-    assert max(clones[:2]) < min(checkouts), "the second clone began before the first was done"
+    outcomes = workspace.sync(jobs=3)
+    assert [outcome.failure for outcome in outcomes.values()] == [None, None, None]
+    assert list(outcomes) == names, "reported in the order of the lines"
+    assert sorted(workspace.watcher.ended) == names
+
+
+def test_no_more_at_a_time_than_was_asked_for(
+    project: Project, remotes: Remotes, workspace: Workspace, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    post_checkout(sandbox, f'mkdir "{tmp_path}/at work" || exit 1; sleep 0.1; rmdir "{tmp_path}/at work"')
+    project.require(*(remotes.create(f"acme/p{number}").line("main") for number in range(3)))
+    outcomes = workspace.sync(jobs=1)
+    assert [outcome.failure for outcome in outcomes.values()] == [None, None, None]
 
 
 def test_nothing_is_left_beside_a_clone(project: Project, workspace: Workspace, billing: Remote) -> None:
@@ -1056,7 +1071,8 @@ def test_progress_on_a_terminal_leaves_only_the_report(project: Project, billing
 
 def test_nothing_to_vendor(project: Project, workspace: Workspace) -> None:
     project.require("django")
-    assert workspace.ok("sync").stdout == "nothing to sync\n"
+    assert "No package is vendored here; `vendorws list` says why.\n" in workspace.ok("sync").stderr
+    assert not project.vendor.exists()
     result = workspace.ok("status")
     assert result.stderr == "No package is vendored here; `vendorws list` says why for each line.\n"
 
@@ -1114,11 +1130,11 @@ def test_a_timeout_is_for_one_repository(
     fast, slow = remotes.create("acme/fast"), remotes.create("acme/slow")
     post_checkout(sandbox, 'case "$PWD" in *slow*) sleep 60;; esac')
     project.require(fast.line("main"), slow.line("main"))
-    outcomes = workspace.sync(timeout=2)
+    outcomes = workspace.sync(timeout=4)
     assert outcomes["fast"].failure is None
     failure = outcomes["slow"].failure
     assert failure is not None and failure.exit_code == 3
-    assert failure.message.endswith("did not finish within 2 seconds")
+    assert failure.message.endswith("did not finish within 4 seconds")
     assert failure.hint == "Check the connection, or allow more with --timeout SECONDS."
     assert not project.checkout("slow").exists() and not list(project.vendor.glob(".slow*"))
 
