@@ -302,14 +302,24 @@ def test_bring_forward_leaves_what_is_checked_out(scene: Scene) -> None:
     assert snapshot(scene.checkout).files == before.files
 
 
-def test_retarget_sets_an_origin_or_adds_one(scene: Scene) -> None:
+def test_retarget_sets_an_origin_or_adds_one(scene: Scene, remotes: Remotes) -> None:
     scene.clone()
+    remotes.create("acme/new")
     step = Retarget(state=State.WRONG_REMOTE, reason="changed", url="ssh://git@github.com/acme/new.git")
     scene.apply(step)
     assert git(scene.checkout, "config", "remote.origin.url") == scene.config("url") == step.url
     git(scene.checkout, "remote", "rename", "origin", "old")
     scene.apply(step)
     assert git(scene.checkout, "config", "remote.origin.url") == step.url
+
+
+def test_retarget_does_not_trade_a_good_url_for_a_bad_one(scene: Scene) -> None:
+    scene.clone()
+    good = git(scene.checkout, "config", "remote.origin.url")
+    step = Retarget(state=State.WRONG_REMOTE, reason="changed", url="ssh://git@github.com/acme/typo.git")
+    with pytest.raises(GitFailed):
+        scene.apply(step)
+    assert git(scene.checkout, "config", "remote.origin.url") == good
 
 
 @pytest.fixture

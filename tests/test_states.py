@@ -717,7 +717,7 @@ def in_a_cherry_pick(scene: Scene) -> None:
 def between_two_picks_of_a_series(scene: Scene) -> None:
     two_sides(scene)
     scene.git("switch", "--quiet", "theirs")
-    scene.commit("README.md", "theirs again\n")
+    scene.commit("AUTHORS", "theirs again\n")
     scene.git("switch", "--quiet", "main")
     begin(scene, "cherry-pick", "theirs~1", "theirs")
     scene.write("README.md", "resolved\n")

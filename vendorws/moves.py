@@ -319,6 +319,7 @@ def adopt(work: Work, checkout: Checkout) -> None:
 
 def _retarget(work: Work, checkout: Checkout, url: str) -> None:
     verb = ("set-url",) if checkout.url is not None else ("add",)
+    work.inside.call("ls-remote", "--", url, "HEAD", progress=True)  # a URL with a typo must not replace one that works
     work.inside.call("remote", *verb, "--", "origin", url)
     work.inside.call("config", "vendorws.url", url)
 

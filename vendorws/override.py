@@ -160,7 +160,9 @@ def plan_override(found: Survey) -> OverridePlan:
     if found.files is None or found.current is None:
         return OverridePlan(None, found.mode, found.mounts, found.notes)
     path, current = found.files.override, found.current
-    if current.users_text is None:
+    if found.unclear and not found.mounts:
+        new = current.text  # what was written while the Dockerfile could be read is better than nothing
+    elif current.users_text is None:
         listed = found.files.listing is not None and found.files.listing.names_override
         # A file that is listed has to be there, if only empty.
         new = own_text(found.mounts, found.mode) if found.mounts or listed else None

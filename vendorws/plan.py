@@ -43,7 +43,7 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import assert_never
 
-_GO_ON = {
+_GO_ON: dict[str, tuple[str, ...]] = {
     "merge": ("commit", "--no-edit"),
     "rebase": ("-c", "core.editor=true", "rebase", "--continue"),
     "cherry-pick": ("-c", "core.editor=true", "cherry-pick", "--continue"),
@@ -53,7 +53,7 @@ _GO_ON = {
 }
 """How each operation goes on once its conflicts are resolved; a bisect moved nothing, so it simply ends."""
 
-_TAKE_BACK = {**{name: (name, "--abort") for name in _GO_ON}, "bisect": ("bisect", "reset")}
+_TAKE_BACK: dict[str, tuple[str, ...]] = {**{name: (name, "--abort") for name in _GO_ON}, "bisect": ("bisect", "reset")}
 """How each operation is given up. What was resolved by hand is given up too, so this is offered only before that."""
 
 
@@ -167,10 +167,10 @@ class _Case:
     def _operation(self, operation: str) -> Step:
         changes = self.checkout.changes
         if changes.conflicted or (operation == "am" and not changes.staged):
-            reason = f"a {operation} is in progress; resolve its conflicts and go on, or take it back"
-            verb = _TAKE_BACK[operation]
+            what, verb = "resolve its conflicts and go on, or take it back", _TAKE_BACK[operation]
         else:
-            reason, verb = f"a {operation} is in progress; go on with it", _GO_ON[operation]
+            what, verb = "go on with it", _GO_ON[operation]
+        reason = f"a {operation} is in progress; {what}"
         return Refuse(state=State.OPERATION, reason=reason, command=_git(self.at, *verb))
 
     def _interrupted(self) -> Step:

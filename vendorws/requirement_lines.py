@@ -167,9 +167,9 @@ def _file_lines(asked: _Include, root: Path, environ: Mapping[str, str]) -> Iter
         yield Aside(asked.place, f"reads {shown}")
     for count, (number, text) in enumerate(logical_lines(content)):
         place = Place(shown, number, text)
-        reason = "is not a text file" if "\0" in text else f"has more than {MAX_LINES:,} lines"
+        why = "is not a text file" if "\0" in text else f"has more than {MAX_LINES:,} lines"
         if "\0" in text or count >= MAX_LINES:
-            yield Broken(replace(place, text=text[:80]), f"{shown} {reason}.", "Name a requirements file.")
+            yield Broken(replace(place, text=text[:80]), f"{shown} {why}.", "Name a requirements file.")
             return
         yield from _parse(place, asked, environ)
 

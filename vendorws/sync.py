@@ -69,7 +69,9 @@ _MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodul
 
 
 class Display(Protocol):
-    """Where progress goes; every method is called on the main thread."""
+    """Where progress goes; every method is called on the main thread. `wants_progress`: what git counts, too."""
+
+    wants_progress: bool
 
     def progress(self, pin: Pin, text: str) -> None: ...
 
@@ -111,7 +113,7 @@ def sync(settings: Settings, pins: Sequence[Pin], options: Options, display: Dis
     Raises EnvironmentProblem where vendor/ cannot be used, UsageError where it leaves the project.
     """
     _refuse_foreign_vendor(settings)
-    if options.dry_run:
+    if options.dry_run or not (pins or settings.vendor.is_dir()):
         return _run(settings, pins, options, display)
     _prepare_vendor(settings.vendor)
     with workspace_lock(settings.vendor, wait=options.wait, on_wait=lambda who: display.note(f"{who}; waiting for it")):
@@ -180,7 +182,7 @@ class _Crew:
             processes=self.processes,
             timeout=self.options.timeout,
             deadline=time.monotonic() + self.options.timeout,
-            watch=None if pin is None else partial(self.tell, pin),
+            watch=partial(self.tell, pin) if pin is not None and self.display.wants_progress else None,
             trace=self.options.trace,
         )
 

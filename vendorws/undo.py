@@ -48,7 +48,8 @@ def decide_undo(checkout: Checkout, refs: Mapping[str, str], recorded: rescue.Re
     if checkout.head == was.head and checkout.branch == was.branch and _hold(refs, was):
         return Leave("it is where it was already")
     if checkout.head != now.head or checkout.branch != now.branch or not _hold(refs, now):
-        return Leave("you have moved on since; the old positions are kept under refs/vendorws/runs/")
+        kept = f"{rescue.RUNS}{recorded.run}/was/HEAD"
+        return Leave(f"you have moved on since; {was.head[:10]}, where it was before, is kept as {kept}")
     return PutBack(recorded, _text(was, now))
 
 

@@ -77,16 +77,18 @@ def sync(
     display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
     with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
         result = run(settings, pins, how, display)
-    code = report.exit_code(result.outcomes, interrupted=result.interrupted)
-    if as_json:
-        out.print(json.dumps(report.document("sync", result.outcomes), indent=2))
-    else:
-        show(out, err, result, how, quiet=quiet)
-    if override and not dry_run and not result.interrupted:
-        code = report.worst([code, write_override(settings, requirements.pins, err, quiet=quiet)])
-    if not dry_run and not result.interrupted:
-        code = report.worst([code, refresh_keyless(settings, requirements, err, quiet=quiet)])
-    raise typer.Exit(int(code))
+    codes = [report.exit_code(result.outcomes, interrupted=result.interrupted)]
+    try:
+        if as_json:
+            out.print(json.dumps(report.document("sync", result.outcomes), indent=2))
+        else:
+            show(out, err, result, how, quiet=quiet)
+    finally:  # what is written must not depend on who reads our output
+        if not dry_run and not result.interrupted:
+            if override:
+                codes.append(write_override(settings, requirements.pins, err, quiet=quiet))
+            codes.append(refresh_keyless(settings, requirements, err, quiet=quiet))
+    raise typer.Exit(int(report.worst(codes)))
 
 
 def show(out: Console, err: Console, result: Result, how: Options, *, quiet: bool) -> None:
@@ -110,7 +112,9 @@ def show(out: Console, err: Console, result: Result, how: Options, *, quiet: boo
     waiting = report.waiting_lines(result.outcomes)
     for advice in ("Waiting for you:", *waiting) if waiting else ():
         err.print(advice)
-    if not quiet:
+    if not quiet and not result.outcomes:
+        err.print("No package is vendored here; `vendorws list` says why.")
+    elif not quiet:
         out.print(report.summary(result.outcomes, dry_run=how.dry_run))
 
 
