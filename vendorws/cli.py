@@ -55,8 +55,10 @@ def _common(
 def main() -> None:
     """The console script: run a command, turn an expected failure into its sentence and exit code."""
     from vendorws.environment import forget_leaked_environment, say_all_letters
+    from vendorws.interrupts import heed_once
 
     forget_leaked_environment()
+    heed_once()
     say_all_letters()
     try:
         try:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
-from types import FrameType
 from typing import Protocol, TypeVar
 
 from vendorws import halfway, moves
@@ -202,12 +200,11 @@ def _run(
 ) -> Result:
     run = run_name(datetime.now(timezone.utc), secrets.token_hex(2))
     crew = _Crew(settings, options, run, look_only, fetch, display)
-    with _sigterm_as_interrupt(), closing(_Foreman(crew, pins)) as foreman:
+    with closing(_Foreman(crew, pins)) as foreman:
         try:
             foreman.work()
         except KeyboardInterrupt:
-            with _deaf_to_interrupts():
-                foreman.stop()
+            foreman.stop()
     return Result(tuple(map(foreman.outcome, pins)), interrupted=crew.processes.stopped)
 
 
@@ -324,38 +321,6 @@ class _Foreman:
             return future.result()
         failure = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
         return Outcome(pin, (), None, None, failure, 0.0)
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does, so that it leaves nothing half-done either."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not on the main thread: somebody else's program, somebody else's signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """The second Ctrl-C of an impatient developer does not stop the tidying, which is bounded."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 # -- one pin ---------------------------------------------------------------------------------------------------

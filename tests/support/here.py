@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class Here:
     def __call__(self, *args: str | Path) -> Result:
         out, err = io.StringIO(), io.StringIO()
         told = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
-        with _typed(*map(str, args)), _chdir(self.cwd), told[0], told[1]:
+        with _typed(*map(str, args)), _chdir(self.cwd), _signals_kept(), told[0], told[1]:
             code = _exit_code()
         return Result(code, out.getvalue(), err.getvalue())
 
@@ -65,6 +66,16 @@ def _typed(*args: str) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
