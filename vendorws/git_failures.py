@@ -119,9 +119,10 @@ _SIGNS = (
         _ATTENTION,
     ),
     _sign(
+        # git says that it is "unable to write file", and not why.
         r"Permission denied|Read-only file system|unable to write|cannot create directory",
         "a file could not be written",
-        "Check who owns vendor/ and whether the disk is writable (`ls -ld vendor`).",
+        "Check that the disk has room (`df -h vendor`), that it is writable, and who owns vendor/ (`ls -ld vendor`).",
         _ATTENTION,
     ),
     _sign(

@@ -128,7 +128,8 @@ def _changed_before(git: Git, place: Path, ends: Ends) -> set[str]:
     if ends.start == ends.end:
         return set()
     moved = _moved(git, ends)
-    tracked = set(git.call("diff-index", "--name-only", "-z", _start(git, ends), "--").split("\0"))
+    # Not diff-index: that one takes every file for changed that was only touched.
+    tracked = set(git.call("diff", "--name-only", "--no-renames", "-z", _start(git, ends), "--").split("\0"))
     new = {path for path, (old, _) in moved.items() if not old.is_file and _is_there(place / path)}
     return new | (tracked & moved.keys())
 

@@ -40,6 +40,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.observation import first_target, observe_submodules
+from vendorws.submodules import RECORDED
 from vendorws.targets import kept_at
 
 if sys.version_info >= (3, 11):
@@ -271,9 +272,9 @@ def _change(work: Work, step: Retarget | UpdateSubmodules, checkout: Checkout) -
 def _move(work: Work, step: rescue.Moving, checkout: Checkout) -> None:
     """Note where things are, then move them: all of it or nothing."""
     positions = rescue.ends(checkout, step)
-    if positions is not None:
-        note(work, *positions)
     with halfway.all_or_nothing(work.inside, work.path, _ends(step, positions)):
+        if positions is not None:
+            note(work, *positions)
         _run_git(work, step, checkout)
         _remember(work, step, checkout.placed)
 
@@ -368,8 +369,13 @@ def _update_submodules(git: Git, place: Path, submodules: Submodules) -> None:
     for path in submodules.missing:
         halfway.discard_unfinished(git, place, path)
     if submodules.missing:
-        options = ("--init", "--recursive", "--progress")
-        git.call("submodule", "update", *options, "--", *submodules.missing, progress=True)
+        _clone_submodules(git, *submodules.missing)
+
+
+def _clone_submodules(git: Git, *paths: str) -> None:
+    """Clone these submodules, or all without any, and theirs; what was recorded is not the developer's own work."""
+    git.call("submodule", "update", "--init", "--recursive", "--progress", "--", *paths, progress=True)
+    git.call("submodule", "--quiet", "foreach", "--recursive", f"git update-ref {RECORDED} HEAD")
 
 
 def _move_submodule(git: Git, place: Path, commit: str) -> None:
@@ -379,6 +385,7 @@ def _move_submodule(git: Git, place: Path, commit: str) -> None:
     start = git.call("rev-parse", "HEAD").strip()
     with halfway.all_or_nothing(git, place, halfway.Ends(start, commit, None)):
         git.call(*CHECKOUT, "--detach", commit, "--")
+        git.call("update-ref", "--", RECORDED, commit)
 
 
 def _remember(work: Work, step: rescue.Moving, before: Placed | None) -> None:
@@ -445,7 +452,7 @@ def _check_out_first(work: Work) -> None:
     else:
         git.call("checkout", "--quiet", "--detach", target.commit, "--")
     if (work.path / ".gitmodules").is_file():
-        git.call("submodule", "update", "--init", "--recursive", "--progress", progress=True)
+        _clone_submodules(git)
     branch = target.name if target.kind is TargetKind.BRANCH else ""
     git.call("config", "vendorws.placed", f"{target.commit} {branch}".strip())
 

@@ -12,6 +12,9 @@ from vendorws.model import Submodule, Submodules
 from vendorws.obstacles import find_obstacles
 from vendorws.repository import find_git_directory, module_directory, operation_in_progress, submodule_paths
 
+RECORDED = "refs/vendorws/recorded"
+"""In a submodule: the commit that vendorws checked out last, which may be on no branch of its remote."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubmoduleStatus:
@@ -64,7 +67,7 @@ def _is_stuck(git: Git, place: Path, status: SubmoduleStatus) -> bool:
     if is_halfway(directory):  # its files are ours, and are put back first
         return False
     inside = git.inside(place / status.path)
-    own = inside.run("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", "--")
+    own = inside.run("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", f"--glob={RECORDED}", "--")
     if status.has_changes or own.code != 0 or int(own.text) > 0:
         return True
     return bool(find_obstacles(inside, place / status.path, "HEAD", status.recorded, ()).paths)

@@ -82,8 +82,8 @@ def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
     was, now = recorded.was, recorded.now
     moved = {name: commit for name, commit in was.refs.items() if now.refs.get(name, commit) != commit}
     refs = {f"refs/{name}": (commit, now.refs[name]) for name, commit in moved.items()}
-    moves.note(work, now, was)
     with halfway.all_or_nothing(work.inside, work.path, halfway.Ends(now.head, was.head, was.branch)):
+        moves.note(work, now, was)
         moves.relocate(work, was.head, refs, was.branch)
 
 
