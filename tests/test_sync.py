@@ -845,6 +845,13 @@ def test_from_a_sub_folder_and_from_outside(
     inside = project.root.relative_to(tmp_path) / "vendor/billing"
     assert f"-> git -C {shlex.quote(str(inside))} rebase origin/main" in outside.stdout
 
+    shutil.rmtree(checkout)
+    (project.root / "requirements.txt").rename(project.root / "dev.txt")
+    where = ("--project", project.root, "-r", project.root / "dev.txt")
+    suggested = workspace.ok("status", *where, cwd=tmp_path).stdout.partition("-> vendorws ")[2]
+    workspace.ok(*shlex.split(suggested), cwd=tmp_path)
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
+
 
 def test_a_failure_stops_no_other_package_and_is_told_again_at_the_end(
     project: Project, remotes: Remotes, workspace: Workspace

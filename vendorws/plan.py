@@ -65,13 +65,16 @@ class Wish:
     fix_url: bool = False
 
 
-def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str) -> Step:
-    """The one step that `pin` needs where `finding` is what is there; `at` is the path to type in a command."""
+def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str, project: tuple[str, ...] = ()) -> Step:
+    """The one step that `pin` needs where `finding` is what is there.
+
+    `at` is the path to type in a command, `project` are the options that name the project where it is not around.
+    """
     match finding:
         case Missing():
-            return Clone(state=State.MISSING, reason="missing", command=_sync(pin))
+            return Clone(state=State.MISSING, reason="missing", command=_sync(pin, *project))
         case EmptyFolder():
-            return Clone(state=State.MISSING, reason="an empty folder", command=_sync(pin))
+            return Clone(state=State.MISSING, reason="an empty folder", command=_sync(pin, *project))
         case Symlink(to):
             return Keep(state=State.SYMLINK, reason=f"a symbolic link to {to}, left to you")
         case Occupied(what):
@@ -80,7 +83,7 @@ def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str) -> Step:
         case Broken(why):
             return Refuse(state=State.BROKEN, reason=f"not a working git repository: {why}", command=_move_aside(at))
         case Checkout():
-            return _Case(pin, finding, wish, at).decide()
+            return _Case(pin, finding, wish, at, project).decide()
         case _:
             assert_never(finding)
 
@@ -139,6 +142,7 @@ class _Case:
     checkout: Checkout
     wish: Wish
     at: str
+    project: tuple[str, ...]
 
     def decide(self) -> Step:
         checkout = self.checkout
@@ -162,6 +166,9 @@ class _Case:
             return self._pin_changed(checkout.target)
         return self._on_another_branch(checkout.branch, checkout.target)
 
+    def _sync(self, *options: str) -> str:
+        return _sync(self.pin, *self.project, *options)
+
     # -- before the target matters ---------------------------------------------------------------------------
 
     def _operation(self, operation: str) -> Step:
@@ -175,27 +182,27 @@ class _Case:
 
     def _interrupted(self) -> Step:
         reason = "a run was interrupted here; what it left half-done is put back first"
-        return TakeBack(state=State.INTERRUPTED, reason=reason, command=_sync(self.pin))
+        return TakeBack(state=State.INTERRUPTED, reason=reason, command=self._sync())
 
     def _wrong_remote(self) -> Step:
         checkout, url = self.checkout, self.pin.url
         if _respelt(self.pin, checkout):
             reason = f"the URL in {self.pin.source} changed to {redact(url)}"
-            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin))
+            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=self._sync())
         there = f"origin is {redact(checkout.url)}" if checkout.url else "it has no origin"
         if self.wish.fix_url:
             reason = f"{there}; set to {redact(url)}"
-            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=_sync(self.pin, "--fix-url"))
+            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=self._sync("--fix-url"))
         return Refuse(
             state=State.WRONG_REMOTE,
             reason=f"{there}, the pin says {redact(url)}",
-            command=_sync(self.pin, "--fix-url"),
+            command=self._sync("--fix-url"),
         )
 
     def _no_target(self) -> Step:
         what = self.pin.ref or "the default branch"
         if not self.checkout.gone:
-            return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=_sync(self.pin))
+            return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=self._sync())
         known = self.checkout.last_known
         gone = f"{what} no longer exists on {self.checkout.remote}; last known at {_short(known)}" if known else ""
         return Refuse(
@@ -224,7 +231,7 @@ class _Case:
                 state=State.SUBMODULE,
                 reason=f"submodule {_some(paths)} to be brought to its recorded commit",
                 submodules=submodules,
-                command=_sync(self.pin),
+                command=self._sync(),
             )
         if submodules.broken:
             return Refuse(
@@ -245,7 +252,7 @@ class _Case:
         if not checkout.ahead and not checkout.behind:
             return self._at_the_target()
         if checkout.shallow:
-            return Keep(state=State.SHALLOW, reason="its history is shallow, sync deepens it", command=_sync(self.pin))
+            return Keep(state=State.SHALLOW, reason="its history is shallow, sync deepens it", command=self._sync())
         if checkout.ahead and not checkout.own:
             return self._rewritten(target)
         if not checkout.ahead:
@@ -267,7 +274,7 @@ class _Case:
             branch=target.name,
             commit=target.commit,
             count=checkout.behind,
-            command=_sync(self.pin),
+            command=self._sync(),
         )
 
     def _blocked(self, why: str) -> Step:
@@ -287,7 +294,7 @@ class _Case:
             reason=f"{target.name} was rewritten on {checkout.remote}",
             branch=target.name,
             commit=target.commit,
-            command=_sync(self.pin),
+            command=self._sync(),
         )
 
     def _diverged(self, target: Target) -> Step:
@@ -320,7 +327,7 @@ class _Case:
         reason = f"the pin is now {_name(target)}"
         if checkout.unpublished and not self.wish.switch:
             blocked = f"{reason}, but {checkout.branch} has {commits(checkout.unpublished)} unpushed"
-            return Refuse(state=State.PIN_CHANGED, reason=blocked, command=_sync(self.pin, "--switch"))
+            return Refuse(state=State.PIN_CHANGED, reason=blocked, command=self._sync("--switch"))
         return self._go(State.PIN_CHANGED, reason, target)
 
     def _detached(self, head: str, target: Target) -> Step:
@@ -337,7 +344,7 @@ class _Case:
             return Refuse(
                 state=State.TAG_MOVED,
                 reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
-                command=_clear(self.at, checkout) if _has_changes(checkout) else _sync(self.pin, "--switch"),
+                command=_clear(self.at, checkout) if _has_changes(checkout) else self._sync("--switch"),
             )
         return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {_name(target)}", target)
 
@@ -351,7 +358,7 @@ class _Case:
             return Refuse(
                 state=state, reason=f"{reason}, but there are local changes", command=_clear(self.at, self.checkout)
             )
-        return Switch(state=state, reason=reason, target=target, command=_sync(self.pin))
+        return Switch(state=state, reason=reason, target=target, command=self._sync())
 
     def _on_another_branch(self, branch: str, target: Target) -> Step:
         checkout = self.checkout
@@ -365,9 +372,9 @@ class _Case:
                 reason=f"{reason}, which is brought forward by {commits(local.behind)}",
                 branch=target.name,
                 commit=target.commit,
-                command=_sync(self.pin, "--switch"),
+                command=self._sync("--switch"),
             )
-        command = None if _has_changes(checkout) else _sync(self.pin, "--switch")
+        command = None if _has_changes(checkout) else self._sync("--switch")
         return Keep(state=State.OTHER_BRANCH, reason=reason, command=command)
 
 

@@ -85,7 +85,8 @@ class Options:
     """How to run: `jobs` repositories at a time (None: as many as were measured to be best), `timeout` in seconds
     for each, and whether to change anything.
 
-    `at` gives the path to type for a pin's checkout in the commands that are suggested.
+    `at` gives the path to type for a pin's checkout in the commands that are suggested, `project` the options to type
+    where the project is not the one around.
     """
 
     wish: Wish
@@ -95,6 +96,7 @@ class Options:
     wait: bool
     trace: Callable[[str], None] | None
     at: Callable[[Pin], str]
+    project: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +378,8 @@ class _Journey:
 
     def verdict(self) -> Step:
         options = self.crew.options
-        return decide(self.work.pin, self.finding, options.wish, at=options.at(self.work.pin))
+        pin = self.work.pin
+        return decide(pin, self.finding, options.wish, at=options.at(pin), project=options.project)
 
     def go(self) -> None:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""

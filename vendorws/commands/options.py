@@ -72,6 +72,12 @@ def shown_path(root: Path) -> Path:
     return Path(os.path.relpath(root, Path.cwd()))
 
 
+def typed_project(project: Path | None, requirement: Sequence[Path] | None) -> tuple[str, ...]:
+    """The options that say which project it is, as they were typed, for the commands that are suggested."""
+    named = ("--project", str(project)) if project is not None else ()
+    return (*named, *(word for file in requirement or () for word in ("-r", str(file))))
+
+
 def tracer(*, verbose: bool) -> Tracer | None:
     """Where `-v` shows each git command: standard error."""
     return Tracer() if verbose else None

@@ -58,6 +58,7 @@ def status(
         wait=True,
         trace=shared.tracer(verbose=verbose),
         at=lambda pin: str(here / pin.path),
+        project=shared.typed_project(project, requirement),
     )
     result = run(settings, pins, how, terminal.PlainProgress(err, quiet=quiet), fetch=fetch)
     if as_json:

@@ -72,6 +72,7 @@ def sync(
         wait=wait,
         trace=shared.tracer(verbose=verbose),
         at=lambda pin: str(here / pin.path),
+        project=shared.typed_project(project, requirement),
     )
     live = terminal.is_live(err, quiet=quiet or verbose)
     display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
