@@ -7,6 +7,7 @@ import re
 _SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\]')
 _KEY = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*(?P<equals>=)?")
 _BLANK = re.compile(r"(?:[ \t\r\n]|[#;][^\n]*)+")
+_PLAIN = re.compile(r"[ \t]*([^\s\"\\#;]+(?: [^\s\"\\#;]+)*)(?=\n|$)")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"', "\n": "", "": ""}
 
 
@@ -48,6 +49,8 @@ def _nothing(text: str, at: int) -> str:
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins behind a `=`, and where its line ends."""
+    if plain := _PLAIN.match(text, at):
+        return plain[1], plain.end()
     value, gap, quoted = "", "", False
     while at < len(text) and text[at] != "\n":
         character = text[at]

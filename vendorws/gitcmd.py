@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
@@ -82,9 +83,8 @@ class Git:
     def _run_once(
         self, arguments: Sequence[str], stdin: str | None, watch: Callable[[str], None] | None = None
     ) -> Finished:
-        shown = redact(shlex.join(["git", *arguments]))
         if self.trace is not None:
-            self.trace(f"{self.cwd.name}: {shown}")
+            self.trace(f"{self.cwd.name}: {_shown(arguments)}")
         finished = self.processes.run(
             [*_GIT, "-C", str(self.cwd), *arguments],
             self._full_environment(),
@@ -93,22 +93,20 @@ class Git:
             on_stderr=None if watch is None else _Progress(watch).read,
         )
         if finished.overdue:
-            raise GitTimedOut(shown, self.timeout)
+            raise GitTimedOut(_shown(arguments), self.timeout)
         return finished
 
     def call(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> str:
         """Run `git ARGUMENTS`, which must succeed; return what it printed. Raises GitFailed, Stopped."""
         finished = self.run(*arguments, stdin=stdin, progress=progress)
         if finished.code != 0:
-            raise GitFailed(shlex.join(["git", *arguments]), finished.code, finished.stderr)
+            raise GitFailed(_shown(arguments), finished.code, finished.stderr)
         return finished.text
 
     @property
     def ceilings(self) -> str:
         """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
-        return os.pathsep.join(
-            os.path.realpath(folder) for folder in (self.vendor, self.vendor.parent, self.cwd.parent)
-        )
+        return os.pathsep.join(map(_realpath, (self.vendor, self.vendor.parent, self.cwd.parent)))
 
     def _full_environment(self) -> dict[str, str]:
         return {
@@ -117,6 +115,16 @@ class Git:
             **_ENGLISH,
             **self.environment,
         }
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """A command as people type it, without secrets."""
+    return redact(shlex.join(["git", *arguments]))
+
+
+@lru_cache(maxsize=16)  # the same three folders for nearly every command of a run
+def _realpath(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def require_git() -> None:

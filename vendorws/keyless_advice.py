@@ -66,6 +66,8 @@ def inspect(
 class _Silent:
     """Nobody watches: looking at checkouts takes no time to speak of."""
 
+    wants_progress = False
+
     def progress(self, pin: Pin, text: str) -> None:
         """Nothing."""
 

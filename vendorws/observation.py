@@ -153,9 +153,13 @@ def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink 
 
 def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken | None:
     """Why git commands in this folder would act on another one: a repository around it, or a work tree elsewhere."""
-    here, private, common = path.resolve(), directory.private.resolve(), directory.common.resolve()
+    here = path.resolve()
+    if directory.is_inside(path):
+        private = common = here / ".git"
+    else:
+        private, common = directory.private.resolve(), directory.common.resolve()
     for parent in here.parents:
-        around = find_git_directory(parent) if (parent / ".git").exists() else ""
+        around = find_git_directory(parent) if _may_be(parent / ".git", common) else ""
         if isinstance(around, GitDirectory) and around.common.resolve() == common:
             return Broken(f"its repository is that of {parent}")
     if private == common and private.name == ".git" and private.parent != here:
@@ -165,6 +169,13 @@ def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken 
     if config.worktree is not None and (private / config.worktree).resolve() != here:
         return Broken(f"its core.worktree is {config.worktree}")
     return None
+
+
+def _may_be(dot_git: Path, common: Path) -> bool:
+    """Whether this leads to the repository `common`; a folder with a repository in it leads to no other one."""
+    if dot_git == common:
+        return True
+    return dot_git.exists() and (dot_git.is_symlink() or not dot_git.is_dir() or (dot_git / "commondir").exists())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ at once what would cost a process each. Every function only looks.
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,11 @@ class GitDirectory:
 
     private: Path
     common: Path
+
+    def is_inside(self, checkout: Path) -> bool:
+        """Whether it is a plain `.git` folder in the checkout, as a clone has it."""
+        dot_git = checkout / ".git"
+        return self.private == self.common == dot_git and not dot_git.is_symlink()
 
 
 def find_git_directory(checkout: Path) -> GitDirectory | str:
@@ -89,9 +95,12 @@ OPERATIONS = (
 
 def operation_in_progress(directory: GitDirectory) -> str | None:
     """The operation that the developer has not finished, or None."""
+    there = set(os.listdir(directory.private))  # noqa: PTH208  (names are enough)
     for file, name in OPERATIONS:
-        if (directory.private / file).exists():
+        if file.partition("/")[0] in there and (directory.private / file).exists():
             return name
+    if "sequencer" not in there:
+        return None
     todo = directory.private / "sequencer" / "todo"  # between two picks of a series
     if todo.is_file():
         return "revert" if todo.read_bytes().lstrip().startswith(b"revert") else "cherry-pick"
@@ -233,23 +242,22 @@ class ListedRefs:
 
 
 class Refs:
-    """A repository's refs, looked up by full name; packed-refs is read once, when it is first needed."""
+    """A repository's refs, looked up by full name; each file is read when it is first needed, and once."""
 
     def __init__(self, directory: GitDirectory) -> None:
         self._directory = directory
         self._packed: dict[str, str] | None = None
+        self._loose: dict[str, str] = {}
 
     def symbolic(self, name: str) -> str | None:
         """The ref that the symbolic ref `name` stands for."""
-        lines = _lines(self._directory.common / name)
-        return lines[0].removeprefix("ref:").strip() if lines and lines[0].startswith("ref:") else None
+        first = self._read_loose(name)
+        return first.removeprefix("ref:").strip() if first.startswith("ref:") else None
 
     def commit(self, name: str) -> str | None:
         """What `name` points at, or None."""
-        lines = _lines(self._directory.common / name)
-        if lines and not lines[0].startswith("ref:"):
-            return lines[0].strip()
-        return self._read_packed().get(name)
+        first = self._read_loose(name)
+        return first.strip() if first and not first.startswith("ref:") else self._read_packed().get(name)
 
     def peeled(self, name: str) -> str | None:
         """The commit of the tag ref `name`, where it can be told without git."""
@@ -260,6 +268,12 @@ class Refs:
         if packed.get(name) == pointed and f"{name}^{{}}" in packed:
             return packed[f"{name}^{{}}"]
         return _peel(self._directory.common / "objects", pointed)
+
+    def _read_loose(self, name: str) -> str:
+        """The first line of a ref's own file; nothing where it has none."""
+        if name not in self._loose:
+            self._loose[name] = _text(self._directory.common / name).partition("\n")[0]
+        return self._loose[name]
 
     def _read_packed(self) -> dict[str, str]:
         if self._packed is None:

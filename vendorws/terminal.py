@@ -71,6 +71,8 @@ def _column(cells: Sequence[str]) -> list[str]:
 class PlainProgress:
     """Progress where nobody watches a screen: only what must be said at once; the report at the end has the rest."""
 
+    wants_progress = False
+
     def __init__(self, err: Console, *, quiet: bool) -> None:
         self._err, self._quiet = err, quiet
 
@@ -92,6 +94,8 @@ class PlainProgress:
 
 class LiveProgress:
     """Progress on a terminal: a line for each repository at work with git's own counts, and the total below."""
+
+    wants_progress = True
 
     def __init__(self, err: Console, total: int) -> None:
         self._err, self._total, self._done = err, total, 0

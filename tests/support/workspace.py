@@ -37,6 +37,7 @@ class Watcher:
     progressed: list[tuple[str, str]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    wants_progress: bool = True
 
     def progress(self, pin: Pin, text: str) -> None:
         self.progressed.append((pin.name, text))
