@@ -97,7 +97,8 @@ def test_a_reader_that_crashes_leaves_no_client_behind(client_folder: Path) -> N
 def test_an_interruption_stops_the_client_and_waits_for_its_end(client_folder: Path, tmp_path: Path) -> None:
     """The client goes on by itself until it is stopped: what it was making must not be left behind."""
     make_client(
-        client_folder, f"trap '' INT; touch {tmp_path}/begun; while [ ! -e {tmp_path}/stop ]; do sleep 0.1; done"
+        client_folder,
+        f"trap '' INT; sleep 0.5; touch {tmp_path}/begun; while [ ! -e {tmp_path}/stop ]; do sleep 0.1; done",
     )
     program = (
         "from pathlib import Path; from vendorws import docker\n"

@@ -22,6 +22,8 @@ from vendorws import probe
 from vendorws.answers import Answer, Installed, read_answer
 
 SOURCE = Path(probe.__file__).read_text("utf-8")
+FROM_FILE = f"exec(compile(open({probe.__file__!r}).read(), {probe.__file__!r}, 'exec'))"
+"""The same program, but from its file, so that what runs of it is measured."""
 _HOME = os.environ.get("HOME", "/")
 
 
@@ -314,12 +316,13 @@ def test_a_mount_in_the_middle_of_the_checkout_is_not_the_checkout(place: Place,
 # ---- as a program -----------------------------------------------------------------------------------------------
 
 
-def run(python: str | Path, asked: dict[str, Any], cwd: Path, **environment: str) -> Answer:
+def run(python: str | Path, asked: dict[str, Any], cwd: Path, *, source: str = SOURCE, **environment: str) -> Answer:
     """As the launcher starts it in a container."""
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     ran = subprocess.run(
-        [python, "-B", "-c", SOURCE, "survey", SOURCE, json.dumps(asked)],
+        [python, "-B", "-c", source, "survey", source, json.dumps(asked)],
         cwd=cwd,
-        env={"PATH": "/nowhere", **environment},
+        env={"PATH": "/nowhere", **measured, **environment},
         capture_output=True,
         encoding="utf-8",
         check=True,
@@ -368,7 +371,7 @@ def here(tmp_path: Path) -> Place:
 
 def ask(place: Place, **more: Any) -> Answer:
     """The survey in this process, of the Python that runs the tests."""
-    return _read(probe.survey(SOURCE, question(place, **more) | {"python": sys.executable}))
+    return _read(probe.survey(FROM_FILE, question(place, **more) | {"python": sys.executable}))
 
 
 def _read(tree: dict[str, Any]) -> Answer:
@@ -417,6 +420,11 @@ def test_files_are_compared_by_their_content(here: Place) -> None:
     assert ask(here, samples={"gone.py": "0"}).folders["billing"].differs == "gone.py"
 
 
+def test_a_program_that_runs_from_its_file_says_the_same(here: Place, tmp_path: Path) -> None:
+    asked = question(here) | {"python": sys.executable}
+    assert run(sys.executable, asked, tmp_path, source=FROM_FILE) == run(sys.executable, asked, tmp_path)
+
+
 def test_start_up_code_that_prints_does_not_garble_the_answer(here: Place, tmp_path: Path) -> None:
     _write(tmp_path / "noise" / "sitecustomize.py", "print('good morning', end='')\n")
     answer = run(
@@ -430,7 +438,7 @@ def test_a_script_that_hangs_costs_the_scripts_and_nothing_else(here: Place, tmp
     _write(tmp_path / "path" / "billing-1.0.dist-info" / "entry_points.txt", "[console_scripts]\nx = hangs:main\n")
     _write(tmp_path / "path" / "hangs.py", "import time\ntime.sleep(600)\n")
     asked = question(here) | {"python": sys.executable, "limit": 3}
-    answer = run(sys.executable, asked, tmp_path, PYTHONPATH=str(tmp_path / "path"))
+    answer = run(sys.executable, asked, tmp_path, source=FROM_FILE, PYTHONPATH=str(tmp_path / "path"))
     assert answer.pythons[0].packages["billing"] == Installed("1.0", False, (), None)
 
 
