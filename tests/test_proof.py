@@ -98,6 +98,12 @@ def test_a_checkout_that_is_missing_needs_no_engine_to_be_found(
     assert (only(result)["state"], only(result)["command"]) == ("missing", "vendorws sync billing")
 
 
+def test_commands_work_from_elsewhere_as_they_are_printed(verify: Callable[..., Result], project: Project) -> None:
+    project.checkout("billing").rename(project.root / "away")
+    result = verify("--json", "--project", project.root.name, cwd=project.repository)
+    assert only(result)["command"] == f"vendorws sync --project {project.root.name} billing"
+
+
 def test_an_override_that_was_edited_is_named(verify: Callable[..., Result], project: Project) -> None:
     override = project.root / "docker-compose.override.yml"
     override.write_text(override.read_text().replace("/site/vendor/billing", "/site/vendor/elsewhere"))

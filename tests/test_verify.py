@@ -15,6 +15,7 @@ from vendorws.verify import (
     Container,
     Fault,
     Package,
+    Prompt,
     ServiceConfig,
     ServiceMount,
     State,
@@ -23,6 +24,7 @@ from vendorws.verify import (
     container_fault,
     exit_code,
     is_copied,
+    missing_fault,
     mount_fault,
     unseen,
 )
@@ -157,9 +159,9 @@ def test_a_new_container_that_does_not_see_the_file_runs_on_another_machine() ->
 
 
 def test_a_checkout_that_the_containers_user_must_not_read_is_told() -> None:
-    found = fault(folder=replace(UNWITNESSED, is_denied=True), package=replace(BILLING, path="vendor/my lib"))
+    found = fault(folder=replace(UNWITNESSED, is_denied=True), package=replace(BILLING, checkout=Path("/home/my shop")))
     assert found is not None
-    assert (found.state, found.command) == (State.UNREADABLE, "chmod -R a+rX 'vendor/my lib'")
+    assert (found.state, found.command) == (State.UNREADABLE, "chmod -R a+rX '/home/my shop'")
 
 
 def module(name: str, at: str | None) -> Module:
@@ -280,6 +282,17 @@ def test_files_that_were_not_copied_yet_are_named() -> None:
     found = fault(folder=UNWITNESSED, config=copied)
     assert found is not None
     assert found.state is State.NOT_SYNCED
+
+
+def test_commands_are_suggested_as_they_have_to_be_typed_here() -> None:
+    prompt = Prompt(("--project", "my shop"), "my shop", ("-f", "a.yml"))
+    assert prompt.vendorws("sync", "billing") == "vendorws sync --project 'my shop' billing"
+    assert prompt.compose("up -d app") == "cd 'my shop' && docker compose -f a.yml up -d app"
+    package = replace(BILLING, prompt=prompt)
+    assert missing_fault(package, ["billing"]) is None
+    missing = missing_fault(package, ["theme"])
+    assert missing is not None
+    assert missing.command == "vendorws sync --project 'my shop' billing"
 
 
 # ---- which Python -----------------------------------------------------------------------------------------------

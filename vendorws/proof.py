@@ -5,6 +5,7 @@ settings + pins -> Package -> mount_fault (Compose) -> container_fault (witnesse
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from vendorws.verify import (
     Container,
     Fault,
     Package,
+    Prompt,
     ServiceConfig,
     State,
     Verdict,
@@ -62,8 +64,17 @@ class Proof:
     notes: tuple[str, ...] = ()
 
 
-def prove(settings: Settings, pins: Sequence[Pin], service: str | None = None, python: str | None = None) -> Proof:
+def prove(
+    settings: Settings,
+    pins: Sequence[Pin],
+    service: str | None = None,
+    python: str | None = None,
+    *,
+    typed: tuple[str, ...] = (),
+) -> Proof:
     """Look and judge; `service` None stands for all that keep checkouts, `python` is the only one to ask there.
+
+    `typed` are the options that name the project, for the commands that are suggested.
 
     Raises UsageError for a service that there is not, or that keeps none; EnvironmentProblem without docker.
     """
@@ -72,10 +83,12 @@ def prove(settings: Settings, pins: Sequence[Pin], service: str | None = None, p
     files = compose_files(settings, find_devcontainers(settings.root))
     if files is None:
         raise UsageError("No Compose file here, so there is no container to look into.", "Lay one out: vendorws init")
-    config = read_config(_project(settings, files))
+    project = _project(settings, files)
+    config = read_config(project)
     services = services_of(parse_yaml(config.text.encode(), "-"), files) if isinstance(config, Config) else ()
     folders = _folders(settings, services or read_services(files), service)
-    packages = [_package(settings, name, folder, pin) for name, folder in sorted(folders.items()) for pin in pins]
+    prompt = Prompt(typed, _from_here(project.folder), project.arguments)
+    packages = [_package(settings, name, place, pin, prompt) for name, place in sorted(folders.items()) for pin in pins]
     if isinstance(config, Refused):
         reason = f"Docker Compose refuses the project: {config.words}"
         verdicts = [Verdict(package, Fault(State.REFUSED, reason)) for package in packages]
@@ -107,9 +120,23 @@ def _folders(settings: Settings, services: Sequence[Service], only: str | None) 
     return folders
 
 
-def _package(settings: Settings, service: str, folder: str, pin: Pin) -> Package:
-    checkout = (settings.vendor / pin.name).resolve()
-    return Package(service, pin.name, str(pin.path), checkout, posixpath.join(folder, pin.name), pin.subdirectory)
+def _from_here(folder: Path) -> str:
+    """`folder` as it is typed in `cd`, empty where that is not needed."""
+    relative = os.path.relpath(folder)
+    return "" if relative == os.curdir else relative
+
+
+def _package(settings: Settings, service: str, place: str, pin: Pin, prompt: Prompt) -> Package:
+    checkout = settings.vendor / pin.name
+    return Package(
+        service,
+        pin.name,
+        str(pin.path),
+        checkout.resolve(),
+        posixpath.join(place, pin.name),
+        pin.subdirectory,
+        prompt,
+    )
 
 
 # ---- one service ------------------------------------------------------------------------------------------------
@@ -136,7 +163,9 @@ def _looked(
         return ()
     containers = running_containers(config, service.name)
     if not containers and not has_image(service):
-        fault = Fault(State.NO_IMAGE, f"there is no image of {service.name} yet", rebuild_command(service, None))
+        fault = Fault(
+            State.NO_IMAGE, f"there is no image of {service.name} yet", rebuild_command(packages[0], service, None)
+        )
         return [Verdict(package, fault) for package in packages]
     with witnesses(package.checkout for package in packages) as written:
         question = _question(service, packages, written, python)
@@ -211,4 +240,4 @@ def _with_commands(settings: Settings, pins: Sequence[Pin], verdicts: Sequence[V
 def _mended_by_override(verdict: Verdict) -> Verdict:
     if verdict.fault is None or verdict.state not in _OF_THE_OVERRIDE:
         return verdict
-    return replace(verdict, fault=replace(verdict.fault, command="vendorws override"))
+    return replace(verdict, fault=replace(verdict.fault, command=verdict.package.prompt.vendorws("override")))

@@ -43,6 +43,28 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """Where the suggested commands are typed: they have to work there as they are printed.
+
+    `options` name the project to vendorws, `folder` is where `docker compose` is to be typed (empty: here), and
+    `compose_options` name the Compose files that nothing else names.
+    """
+
+    options: tuple[str, ...] = ()
+    folder: str = ""
+    compose_options: tuple[str, ...] = ()
+
+    def vendorws(self, verb: str, *words: str) -> str:
+        """`vendorws VERB …`."""
+        return " ".join(["vendorws", verb, *map(quote, self.options), *map(quote, words)])
+
+    def compose(self, arguments: str) -> str:
+        """`docker compose …`, its arguments quoted already."""
+        command = " ".join(["docker compose", *map(quote, self.compose_options), arguments])
+        return f"cd {quote(self.folder)} && {command}" if self.folder else command
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One package in one service: `checkout` (absolute, real) is to be seen at `target`, and imported from there.
 
@@ -55,6 +77,7 @@ class Package:
     checkout: Path
     target: str
     subdirectory: str | None = None
+    prompt: Prompt = Prompt()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +145,9 @@ def missing_fault(package: Package, here: Sequence[str]) -> Fault | None:
     """Whether there is a checkout to look for; `here` are the names of those that are there."""
     if package.name in here:
         return None
-    return Fault(State.MISSING, f"there is no checkout in {package.path}", f"vendorws sync {package.name}")
+    return Fault(
+        State.MISSING, f"there is no checkout in {package.path}", package.prompt.vendorws("sync", package.name)
+    )
 
 
 def mount_fault(package: Package, service: ServiceConfig) -> Fault | None:
@@ -179,14 +204,14 @@ def container_fault(
         return unseen(package, "no Python was found there")
     if python.failure:
         return Fault(State.UNSEEN, f"{python.executable} gave no answer: {python.failure}")
-    look = _Look(package, answer, python, python.packages[package.name], rebuild_command(service, container))
+    look = _Look(package, answer, python, python.packages[package.name], rebuild_command(package, service, container))
     return _place_fault(look) or _metadata_fault(look) or _import_fault(look) or _script_fault(look)
 
 
 def unseen(package: Package, words: str) -> Fault:
     """Nobody could look, and `words` say why."""
     helps = "Python" in words or "executable file not found" in words
-    command = f"vendorws verify {quote(package.service)} --python /path/in/the/container/bin/python"
+    command = package.prompt.vendorws("verify", package.service, "--python", "/path/in/the/container/bin/python")
     return Fault(State.UNSEEN, f"the container cannot be looked into: {words}", command if helps else "")
 
 
@@ -210,11 +235,11 @@ def _knowledge(python: Python) -> tuple[int, bool]:
     return sum(map(_is_known, python.packages.values())), not python.failure
 
 
-def rebuild_command(service: ServiceConfig, container: Container | None) -> str:
+def rebuild_command(package: Package, service: ServiceConfig, container: Container | None) -> str:
     """What brings the image up to what the requirements say."""
     if container is not None and container.running:
-        return f"docker compose up -d {'--build' if service.builds else '--pull always'} {quote(service.name)}"
-    return f"docker compose {'build' if service.builds else 'pull'} {quote(service.name)}"
+        return package.prompt.compose(f"up -d {'--build' if service.builds else '--pull always'} {quote(service.name)}")
+    return package.prompt.compose(f"{'build' if service.builds else 'pull'} {quote(service.name)}")
 
 
 def _is_known(installed: Installed) -> bool:
@@ -227,19 +252,19 @@ def _folder_fault(package: Package, service: ServiceConfig, container: Container
         return _copy_fault(package, container, folder.differs)
     if folder.is_denied:
         reason = f"the user that the container runs as must not read {package.path}"
-        return Fault(State.UNREADABLE, reason, f"chmod -R a+rX {quote(package.path)}")
+        return Fault(State.UNREADABLE, reason, f"chmod -R a+rX {quote(str(package.checkout))}")
     if folder.has_witness:
         return None
     if container.running and not _was_started_with(container, _nearest(package, service.mounts)):
         reason = "the running container was started before this mount was there"
-        return Fault(State.OUTDATED, reason, f"docker compose up -d {quote(package.service)}")
+        return Fault(State.OUTDATED, reason, package.prompt.compose(f"up -d {quote(package.service)}"))
     if container.running:
         reason = (
             f"the running container shows another folder there; {package.path} was moved or made anew since it started"
         )
-        return Fault(State.OTHER_FOLDER, reason, f"docker compose restart {quote(package.service)}")
+        return Fault(State.OTHER_FOLDER, reason, package.prompt.compose(f"restart {quote(package.service)}"))
     reason = f"a file written to {package.path} is not seen there; does the Docker engine run on another machine?"
-    return Fault(State.OTHER_FOLDER, reason, "vendorws override --mode watch")
+    return Fault(State.OTHER_FOLDER, reason, package.prompt.vendorws("override", "--mode", "watch"))
 
 
 def _was_started_with(container: Container, mount: ServiceMount | None) -> bool:
@@ -249,7 +274,7 @@ def _was_started_with(container: Container, mount: ServiceMount | None) -> bool:
 
 
 def _copy_fault(package: Package, container: Container, differs: str | None) -> Fault | None:
-    command = f"docker compose watch {quote(package.service)}"
+    command = package.prompt.compose(f"watch {quote(package.service)}")
     if not container.running:
         return Fault(State.NOT_SYNCED, "`docker compose watch` copies edits into a running container only", command)
     if differs is not None:
@@ -341,7 +366,7 @@ def _in_checkout(look: _Look, arguments: str) -> str:
     """Runs Python where the package's project lies; what it writes belongs to the person who types it."""
     package = look.package
     folder = posixpath.join(package.target, package.subdirectory) if package.subdirectory else package.target
-    return (
-        f'docker compose run --rm --no-deps --user "$(id -u):$(id -g)" --workdir {quote(folder)} '
+    return package.prompt.compose(
+        f'run --rm --no-deps --user "$(id -u):$(id -g)" --workdir {quote(folder)} '
         f"--entrypoint {quote(look.python.executable)} {quote(package.service)} {arguments}"
     )

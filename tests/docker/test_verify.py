@@ -263,7 +263,7 @@ def test_a_checkout_that_the_services_user_must_not_read_is_found(shop: Shop) ->
     shop.project.write("docker-compose.yml", _COMPOSE.format(image=_IMAGE) + "    user: '4711:4711'\n")
     shop.project.checkout("billing").chmod(0o700)
     fault = shop.fault()
-    assert (fault["state"], fault["command"]) == ("unreadable", "chmod -R a+rX vendor/billing")
+    assert (fault["state"], fault["command"]) == ("unreadable", f"chmod -R a+rX {shop.project.checkout('billing')}")
     shop.type(fault["command"])
     assert shop.is_live()
 

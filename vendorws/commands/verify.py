@@ -49,7 +49,8 @@ def verify(
     from vendorws.verify import exit_code
 
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    proof = prove(settings, read_valid_requirements(settings).pins, service, python)
+    pins = read_valid_requirements(settings).pins
+    proof = prove(settings, pins, service, python, typed=shared.typed_project(project, requirement))
     if as_json:
         typer.echo(json.dumps(verify_report.document(proof), indent=2))
     else:
