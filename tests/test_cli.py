@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -241,3 +242,22 @@ def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
     assert git(project.repository, "for-each-ref") == before
     assert not git_says_yes(project.repository, "config", "vendorws.url")
     assert git(project.repository, "diff", "--cached", "--name-only") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "too_much"),
+    [
+        (("--version",), {"git", "rich.console", "yaml", "packaging", "pydantic", "vendorws.sync"}),
+        (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.sync"}),
+        (("status",), {"git", "yaml", "pydantic", "dockerfile_parse"}),
+    ],
+)
+def test_a_short_command_imports_little(words: tuple[str, ...], too_much: set[str], project: Project) -> None:
+    """What takes long to import is left to the commands that cannot do without."""
+    project.require()
+    report = "import atexit, sys; atexit.register(lambda: sys.stderr.write(repr(sorted(sys.modules))))"
+    code = f"{report}; sys.argv = ['vendorws', *{words}]; from vendorws.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True)
+    imported = set(ast.literal_eval(ran.stderr[ran.stderr.index("['") :]))
+    assert "vendorws.cli" in imported
+    assert not imported & too_much

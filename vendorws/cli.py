@@ -8,33 +8,70 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from vendorws import __version__
 from vendorws.commands import audit, init, keyless, list_requirements, override, status, sync, undo, verify
 from vendorws.errors import EnvironmentProblem, VendorwsError
 from vendorws.exit_code import ExitCode
 
+
+class _Command(TyperCommand):
+    """A command that takes the values which nobody typed as they stand.
+
+    To check a value typer asks pydantic, and importing that takes as long as all the rest of a short command.
+    """
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+        return _checking_only_what_is_typed(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The same for the options before the command."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
+        return _checking_only_what_is_typed(super().get_params(ctx))
+
+
+def _checking_only_what_is_typed(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        parameter.process_value = partial(_value, parameter, type(parameter).process_value)
+    return parameters
+
+
+def _value(parameter: Any, check: Callable[[Any, Any, Any], Any], context: Any, value: Any) -> Any:  # noqa: ANN401
+    source = context.get_parameter_source(parameter.name)
+    by_default = source is not None and source.name == "DEFAULT"
+    return value if by_default and not parameter.required else check(parameter, context, value)
+
+
 app = typer.Typer(
     name="vendorws",
+    cls=_Group,
     help="Work on the private git packages of requirements.txt, where pip puts them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("sync", short_help="Clone what is missing, bring the rest forward.")(sync.sync)
-app.command("status", short_help="One line for each repository.")(status.status)
-app.command("list", short_help="Each requirements line, and its verdict.")(list_requirements.list_requirements)
-app.command("override", short_help="Mount the checkouts into Docker Compose.")(override.override)
-app.command("keyless", short_help="Build images from the checkouts, without a key.")(keyless.keyless)
-app.command("verify", short_help="Prove that edits are live in the container.")(verify.verify)
-app.command("init", short_help="Lay out what a project lacks.")(init.init)
-app.command("audit", short_help="Does an image give away a key?")(audit.audit)
-app.command("undo", short_help="Back to where the last sync began.")(undo.undo)
+for _name, _verb, _short_help in (
+    ("sync", sync.sync, "Clone what is missing, bring the rest forward."),
+    ("status", status.status, "One line for each repository."),
+    ("list", list_requirements.list_requirements, "Each requirements line, and its verdict."),
+    ("override", override.override, "Mount the checkouts into Docker Compose."),
+    ("keyless", keyless.keyless, "Build images from the checkouts, without a key."),
+    ("verify", verify.verify, "Prove that edits are live in the container."),
+    ("init", init.init, "Lay out what a project lacks."),
+    ("audit", audit.audit, "Does an image give away a key?"),
+    ("undo", undo.undo, "Back to where the last sync began."),
+):
+    app.command(_name, cls=_Command, short_help=_short_help)(_verb)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (the shape that typer asks for)
