@@ -274,7 +274,7 @@ class _Look:
             changes=status.changes,
             in_the_way=obstacles.paths,
             operation=operation_in_progress(self.directory),
-            stashes=count_stashes(self.directory),
+            stashes=self.stashes(),
             shallow=is_shallow(self.directory),
             local=None if on_pinned else self.local(target),
             local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
@@ -289,6 +289,11 @@ class _Look:
             announced=status.announced,
             halfway=is_halfway(self.directory),
         )
+
+    def stashes(self) -> int:
+        if isinstance(self.refs, Refs):
+            return count_stashes(self.directory)
+        return len(self.git.call("stash", "list", "--format=%H").split())
 
     def remote(self) -> str | None:
         """The remote whose URL is the pin's, `origin` first, whatever the others are called."""
