@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,10 @@ def test_the_version(workspace: Workspace, vendorws: Vendorws) -> None:
 def test_help_needs_nothing_heavy() -> None:
     """It answers at once: rich, yaml, git and the rest are for those who work."""
     heavy = ("rich", "yaml", "git", "requirements", "packaging", "vendorws.sync", "vendorws.pins", "tomllib")
-    code = f"import sys, vendorws.cli; print(*(m for m in {heavy!r} if m in sys.modules))"
+    code = (
+        f"import sys; before = set(sys.modules); import vendorws.cli; new = set(sys.modules) - before\n"
+        f"print(*(name for name in {heavy!r} if name in new))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
 
 
@@ -167,6 +171,24 @@ def test_ctrl_c_ends_with_130_and_no_traceback(project: Project, remotes: Remote
         screen = on_terminal([*COMMAND, "sync"], cwd=project.root, answers=[("waiting for it", "\x03")])
     assert screen.exit_code == 130
     assert "Traceback" not in screen.text
+
+
+def test_a_full_disk_behind_our_output(project: Project, workspace: Workspace) -> None:
+    project.require("django")
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [*COMMAND, "list"], cwd=project.root, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert run.returncode == 4
+    assert run.stderr == "error: the output cannot be written: No space left on device.\n  Make room there.\n"
+
+
+def test_a_folder_that_was_deleted(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    gone = f"cd '{tmp_path}/gone' && rmdir '{tmp_path}/gone' && exec {shlex.join(COMMAND)} status"
+    run = subprocess.run(["sh", "-c", gone], capture_output=True, text=True, check=False)
+    assert run.returncode == 4
+    assert run.stderr == "error: the folder you are in does not exist any more.\n  Type: cd ..\n"
 
 
 # -- completion ------------------------------------------------------------------------------------------------

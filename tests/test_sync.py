@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkouts import snapshot
-from tests.support.command import COMMAND, Vendorws
+from tests.support.command import COMMAND, Vendorws, merged
 from tests.support.git import git, git_says_yes
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
@@ -1153,3 +1153,45 @@ def post_checkout(sandbox: Sandbox, script: str) -> None:
     hook.write_text(f"#!/bin/sh\n{script}\n")
     hook.chmod(0o755)
     sandbox.add_git_config(f'[core]\n\thooksPath = "{hook.parent}"\n')
+
+
+def test_a_checkout_that_git_cannot_read_fails_alone(project: Project, remotes: Remotes, workspace: Workspace) -> None:
+    good, bad = remotes.create("acme/good"), remotes.create("acme/bad")
+    project.require(good.line("main"), bad.line("main"))
+    workspace.ok("sync")
+    (project.checkout("bad") / ".git/index").write_bytes(b"damaged")
+    good.commit()
+    before = tree(project.checkout("bad"))
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert "good  fast-forwarded" in result.stdout and "1 updated, 1 failed" in result.stdout
+    assert "bad: " in result.stderr and "index file smaller than expected" in result.stderr
+    assert tree(project.checkout("bad")) == before
+    assert "bad" in workspace.type("status").stderr
+
+
+def test_where_nothing_can_be_written(project: Project, billing: Remote) -> None:
+    """A process that may write no byte stands in for a full disk and for a folder of somebody else's."""
+    pin(project, billing)
+    run = subprocess.run(
+        ["sh", "-c", f"ulimit -f 0; {shlex.join(COMMAND)} sync"],
+        cwd=project.root,
+        env=merged({"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 4
+    assert run.stderr == f"error: {project.vendor} cannot be written: File too large.\n  ls -ld {project.vendor}\n"
+    assert "Traceback" not in run.stderr
+
+
+def test_the_override_is_written_too(project: Project, workspace: Workspace, billing: Remote) -> None:
+    pin(project, billing)
+    project.write("docker-compose.yml", "services:\n  web:\n    build: .\n")
+    project.write("pyproject.toml", '[tool.vendorws.services.web]\nsrc = "/site/vendor"\n')
+    assert workspace.ok("sync", "--no-override").stderr == ""
+    assert workspace.ok("sync").stderr == "docker-compose.override.yml written: 1 mount\n"
+    assert "source: ./vendor/billing" in project.override() and "target: /site/vendor/billing" in project.override()
+    assert workspace.ok("sync").stderr == "", "it is as it was"
+    assert workspace.ok("sync", "--json").json["command"] == "sync"
