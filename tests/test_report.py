@@ -252,9 +252,10 @@ def test_the_colour_of_a_line(given: Outcome, style: str) -> None:
                 outcome(WAITS),
                 outcome(WAITS, FORWARD),
                 outcome(None, failure=NO_NETWORK),
+                outcome(CLONE, failure=NO_NETWORK),
                 outcome(None, failure=CUT_SHORT),
             ],
-            "2 cloned, 1 updated, 2 left as is, 2 waiting for you, 1 failed, 1 not done",
+            "2 cloned, 1 updated, 2 left as is, 2 waiting for you, 2 failed, 1 not done",
         ),
     ],
 )
