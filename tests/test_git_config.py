@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.git import GitFailed, git_bytes
-from vendorws.git_config import parse_config
+from vendorws.git_config import append_config, parse_config
 
 
 def as_git_reads(text: str, folder: Path) -> dict[str, list[str]] | None:
@@ -116,3 +116,14 @@ def test_as_git_whatever_is_written(tmp_path: Path, text: str) -> None:
 def test_the_line_that_is_wrong(text: str, line: int) -> None:
     with pytest.raises(ValueError, match=rf"^bad line {line}$"):
         parse_config(text)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(value='we"ird;#\\name')
+@given(value=st.text(st.characters(exclude_characters="\0\r", exclude_categories=("Cs",)), max_size=12))
+def test_what_is_added_is_read_back(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("[core]\n\tbare = false\n", "utf-8")
+    append_config(file, "vendorws", "placed", value)
+    expected = {"core.bare": ["false"], "vendorws.placed": [value]}
+    assert as_git_reads(file.read_text("utf-8"), tmp_path) == parse_config(file.read_text("utf-8")) == expected

@@ -1,8 +1,9 @@
-"""A git config file, read exactly as git reads it (git-config(1), CONFIGURATION FILE), without starting git."""
+"""A git config file, read and added to as git does it (git-config(1), CONFIGURATION FILE), without starting git."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\]')
 _KEY = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*(?P<equals>=)?")
@@ -30,6 +31,13 @@ def parse_config(text: str) -> dict[str, list[str]]:
         else:
             raise _bad_line(text, at)
     return values
+
+
+def append_config(file: Path, section: str, key: str, value: str) -> None:
+    """Add a value to the end of a config file that nobody else has in hand."""
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    with file.open("a", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(f'[{section}]\n\t{key} = "{quoted}"\n')
 
 
 def _section(header: re.Match[str]) -> str:

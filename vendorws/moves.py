@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from vendorws import halfway, rescue
 from vendorws.errors import ExitCode, VendorwsError
+from vendorws.git_config import append_config
 from vendorws.git_failures import GitFailed
 from vendorws.gitcmd import Git
 from vendorws.model import (
@@ -420,11 +421,9 @@ def clone(work: Work) -> None:
     """Clone beside, check out the pin as pip would, and move into place; nothing half-done is ever at the place."""
     pin = work.pin
     partial = work.git.vendor / f"{partial_prefix(pin.name)}{work.run}"
-    memory = ("-c", f"vendorws.url={pin.url}", "-c", f"vendorws.pin={pin.ref or ''}")
     try:
-        arguments = ("--no-checkout", "--progress", *memory, "--", pin.url, str(partial))
-        work.git.call("clone", *arguments, progress=True)
-        _check_out_first(Work(work.git, _at(pin, partial.name), work.run))
+        _clone_aside(work, partial)
+        _finish_clone(Work(work.git, _at(pin, partial.name), work.run))
         os.rename(partial, work.path)  # noqa: PTH104  (takes the place of an empty folder, and of nothing else)
     finally:
         if partial.exists():
@@ -438,23 +437,42 @@ def _at(pin: Pin, name: str) -> Pin:
     return replace(pin, name=name)
 
 
-def _check_out_first(work: Work) -> None:
+def _clone_aside(work: Work, partial: Path) -> None:
+    """Clone, and check out a branch or a tag at once; what else a pin may name cannot be told before."""
+    pin, ref = work.pin, work.pin.ref or ""
+    memory = ("-c", f"vendorws.url={pin.url}", "-c", f"vendorws.pin={ref}")
+    how = (f"--branch={ref}",) if ref else ()
+    if ref.startswith("refs/") or _COMMIT.fullmatch(ref):
+        how = ("--no-checkout",)
+    cloned = work.git.run("clone", "--progress", *how, *memory, "--", pin.url, str(partial), progress=True)
+    if cloned.code != 0 and f"Remote branch {ref} not found" in cloned.stderr:
+        raise NoSuchRef(pin)
+    if cloned.code != 0:
+        raise GitFailed("git clone", cloned.code, cloned.stderr)
+
+
+def _finish_clone(work: Work) -> None:
+    """Check out what a clone could not, and the submodules; note what was put there."""
     target = first_target(work.git, work.pin)
     if target is None:
         _fetch_unusual(work)
         target = first_target(work.git, work.pin)
     if target is None:
         raise NoSuchRef(work.pin)
-    git = work.inside
+    _check_out_first(work.inside, target)
+    if (work.path / ".gitmodules").is_file():
+        _clone_submodules(work.inside)
+    branch = target.name if target.kind is TargetKind.BRANCH else ""
+    append_config(work.path / ".git" / "config", "vendorws", "placed", f"{target.commit} {branch}".strip())
+
+
+def _check_out_first(git: Git, target: Target) -> None:
+    if (git.cwd / ".git" / "index").exists():
+        return
     if target.kind is TargetKind.BRANCH:
-        tracking = f"refs/remotes/origin/{target.name}"
-        git.call("checkout", "--quiet", "-B", target.name, "--track", tracking, "--")
+        git.call("checkout", "--quiet", "-B", target.name, "--track", f"refs/remotes/origin/{target.name}", "--")
     else:
         git.call("checkout", "--quiet", "--detach", target.commit, "--")
-    if (work.path / ".gitmodules").is_file():
-        _clone_submodules(git)
-    branch = target.name if target.kind is TargetKind.BRANCH else ""
-    git.call("config", "vendorws.placed", f"{target.commit} {branch}".strip())
 
 
 def _fetch_unusual(work: Work) -> None:
