@@ -2,7 +2,8 @@
 
 Whatever is printed or written goes through `redact`. The form follows pip's own `redact_auth_from_url`:
 `https://user:token@host` becomes `https://user:****@host`, and a lone `https://token@host` becomes
-`https://****@host`. The user of an ssh URL (`ssh://git@host`) is no secret; its password is.
+`https://****@host`, and so do `https://token:@host` and `https://token:x-oauth-basic@host`, in which the token is the
+user. The user of an ssh URL (`ssh://git@host`) is no secret; its password is.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ def redact(text: str) -> str:
 
 def _hide(match: re.Match[str]) -> str:
     scheme, userinfo = match["scheme"], match["userinfo"]
-    user, colon, _password = userinfo.partition(":")
-    if colon:
-        return f"{scheme}://{user}:****@"
-    if scheme.lower().removeprefix("git+") in {"http", "https"}:
+    user, colon, password = userinfo.partition(":")
+    if scheme.lower().rpartition("+")[2] in {"http", "https"} and password in {"", "x-oauth-basic"}:
         return f"{scheme}://****@"
-    return match[0]
+    return f"{scheme}://{user}:****@" if colon else match[0]
