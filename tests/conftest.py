@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from tests.support.sandbox import Sandbox, allow_package_index, make_sandbox, se
 from tests.support.ssh_server import Keys, SshClient, SshServer, make_keys
 
 _OUTSIDE: Mapping[str, str] = dict(os.environ)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C; the commands under test must hear it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
