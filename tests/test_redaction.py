@@ -21,6 +21,7 @@ from vendorws.redaction import redact
         ("https://token@host/x.git", "https://****@host/x.git"),
         ("HTTPS://token@host/x.git", "HTTPS://****@host/x.git"),
         ("http://:token@host/", "http://:****@host/"),
+        ("git+http://token@host/", "git+http://****@host/"),
         ("https://user:p@ss@host/x@y.git", "https://user:****@host/x@y.git"),
         ("https://user:a:b@host/", "https://user:****@host/"),
         ("https://user:p%40ss@host:8443/x", "https://user:****@host:8443/x"),
