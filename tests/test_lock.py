@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import gone
 from vendorws.errors import EnvironmentProblem
 from vendorws.exit_code import ExitCode
 from vendorws.lock import LOCK_FILE, workspace_lock
@@ -91,9 +92,10 @@ def test_it_waits_and_says_so_once(vendor: Path) -> None:
 
     def on_wait(who: str) -> None:
         said.append(who)
-        threading.Timer(0.1, end, [run, signal.SIGTERM]).start()
+        threading.Timer(1.0, end, [run, signal.SIGTERM]).start()
 
     with workspace_lock(vendor, wait=True, on_wait=on_wait):
+        assert gone(run.pid, within=0.5), "it is ours only when the other one is gone"
         assert (vendor / LOCK_FILE).read_text() == f"{os.getpid()}\n"
     assert said == [f"another vendorws is at work here (process {run.pid})"]
 

@@ -52,6 +52,11 @@ def test_what_is_not_ours_never_expires() -> None:
     assert rescue.expired([f"{RUNS}mine/was/HEAD", "refs/heads/main", "refs/vendorws/pinned/tags/v1"], NOW) == []
 
 
+def test_the_lines_that_forget() -> None:
+    assert rescue.forget(["refs/a", "refs/b"]) == "delete refs/a\ndelete refs/b\n"
+    assert rescue.forget([]) == ""
+
+
 def test_the_lines_that_note_a_move() -> None:
     was = Position(A, "main", {"heads/main": A})
     now = Position(B, "main", {"heads/main": B})
