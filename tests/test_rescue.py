@@ -115,7 +115,7 @@ def here(checkout: Path, *names: str) -> Position:
     return Position(git(checkout, "rev-parse", "HEAD"), branch, held)
 
 
-MOVES = ("forward", "rewritten", "behind the scenes", "to a branch", "to a tag", "moved tag")
+MOVES = ("forward", "rewritten", "behind the scenes", "to a branch", "back to a branch", "to a tag", "moved tag")
 
 
 @pytest.mark.parametrize("step", MOVES)
@@ -139,6 +139,11 @@ def test_both_ends_of_every_move_are_noted_as_they_are(
         case "to a branch":
             project.require(billing.line("develop"))
             names = ("heads/main", "heads/develop")
+        case "back to a branch":
+            project.require(billing.line("develop"))
+            workspace.only()
+            project.require(billing.line("main"))
+            names = ("heads/develop", "heads/main")
         case "to a tag":
             project.require(billing.line("v1.0"))
             names = ("heads/main", "tags/v1.0")
