@@ -42,12 +42,13 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
     margin = max((line.cell_len for line in lines), default=0)
     longest = max((cell_len(row.command) for row in rows), default=0)
     beside = not out.file.isatty() or margin + len(_ARROW) + longest <= out.width
+    shown: list[Text] = []
     for row, line in zip(rows, lines, strict=True):
         if row.command and beside:
             line.append(" " * (margin - line.cell_len) + _ARROW + row.command)
-        out.print(line)
-        if row.command and not beside:
-            out.print(Text(f"  {_ARROW}{row.command}"))
+        shown += [line] if beside or not row.command else [line, Text(f"  {_ARROW}{row.command}")]
+    if shown:
+        out.print(*shown, sep="\n")
 
 
 _ARROW = "  -> "
