@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.git import git
-from tests.support.processes import gone
+from tests.support.process_tree import gone
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import gone
+from tests.support.process_tree import gone
 from vendorws.errors import EnvironmentProblem
 from vendorws.exit_code import ExitCode
 from vendorws.lock import LOCK_FILE, workspace_lock

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import gone
+from tests.support.process_tree import gone
 from vendorws.processes import Finished, Processes, Stopped
 
 

@@ -20,6 +20,7 @@ from tests.support.git import git, git_says_yes
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
+from tests.support.submodules import add_submodules, record
 from tests.support.terminal import on_terminal
 from tests.support.workspace import Workspace, tree
 from vendorws.lock import workspace_lock
@@ -169,34 +170,19 @@ def test_a_name_that_is_also_a_folder_of_branches(project: Project, workspace: W
 
 def test_submodules_come_along_as_with_pip(project: Project, remotes: Remotes, workspace: Workspace) -> None:
     billing, inner, innermost = (remotes.create(f"acme/{name}") for name in ("billing", "inner", "innermost"))
-    add_submodule(inner, "deep", innermost)
-    add_submodule(billing, "lib/inner", inner)
+    add_submodules(inner, innermost)
+    add_submodules(billing, inner)
     checkout = pin(project, billing)
     workspace.only()
-    assert git(checkout / "lib/inner", "rev-parse", "HEAD") == inner.head()
-    assert git(checkout / "lib/inner/deep", "rev-parse", "HEAD") == innermost.head()
+    assert git(checkout / "inner", "rev-parse", "HEAD") == inner.head()
+    assert git(checkout / "inner/innermost", "rev-parse", "HEAD") == innermost.head()
 
     later = inner.commit()
-    record_submodule(billing, "lib/inner", later)
+    record(billing, inner)
     outcome = workspace.only()
     assert [step.state for step in outcome.done] == [State.BEHIND, State.SUBMODULE]
-    assert git(checkout / "lib/inner", "rev-parse", "HEAD") == later
+    assert git(checkout / "inner", "rev-parse", "HEAD") == later
     assert outcome.verdict is not None and outcome.verdict.state is State.IN_SYNC
-
-
-def add_submodule(remote: Remote, path: str, inner: Remote) -> None:
-    remote.commit({".gitmodules": f'[submodule "{path}"]\n\tpath = {path}\n\turl = {inner.url}\n'})
-    record_submodule(remote, path, inner.head())
-
-
-def record_submodule(remote: Remote, path: str, commit: str) -> None:
-    """Record `commit` at `path` on main, as `git add` of a submodule does."""
-    environment = {"GIT_INDEX_FILE": str(remote.bare / "index.tmp")}
-    git(remote.bare, "read-tree", "main", env=environment)
-    git(remote.bare, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}", env=environment)
-    record = git(remote.bare, "write-tree", env=environment)
-    made = git(remote.bare, "commit-tree", record, "-p", "main", "-m", f"Move {path}")
-    git(remote.bare, "update-ref", "refs/heads/main", made)
 
 
 def test_an_empty_folder_is_taken(project: Project, workspace: Workspace, billing: Remote) -> None:
@@ -593,7 +579,7 @@ def test_no_setting_of_the_developers_changes_what_sync_does(
     project: Project, remotes: Remotes, workspace: Workspace
 ) -> None:
     billing, inner = remotes.create("acme/billing"), remotes.create("acme/inner")
-    add_submodule(billing, "inner", inner)
+    add_submodules(billing, inner)
     checkout = pin(project, billing)
     workspace.ok("sync")
     assert git(checkout, "remote") == git(checkout / "inner", "remote") == "origin"
@@ -601,7 +587,8 @@ def test_no_setting_of_the_developers_changes_what_sync_does(
 
     git(checkout, "tag", "--no-sign", "mine")
     (checkout / "notes.txt").write_text("mine\n")
-    record_submodule(billing, "inner", inner.commit())
+    inner.commit()
+    record(billing, inner)
     workspace.ok("sync")
     assert git(checkout, "rev-parse", "HEAD") == billing.head()
     assert git(checkout / "inner", "rev-parse", "HEAD") == inner.head()

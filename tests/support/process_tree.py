@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +48,20 @@ def running_in(folder: Path) -> dict[int, str]:
             if (process / "cwd").readlink().is_relative_to(folder):
                 found[int(process.name)] = (process / "comm").read_text().strip()
     return found
+
+
+def gone(pid: int, within: float = 3.0) -> bool:
+    """Whether it ends within so many seconds; one that has ended and that nobody waited for counts as gone."""
+    give_up = time.monotonic() + within
+    while time.monotonic() < give_up:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _parents() -> Iterator[tuple[int, int]]:

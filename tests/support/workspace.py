@@ -8,17 +8,14 @@ screen: what would be shown there is in `Watcher`.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.support.command import Result as Ended
+from tests.support.here import Here
 from tests.support.project import Project
-from vendorws.cli import main
 from vendorws.gitcmd import Git
 from vendorws.model import Checkout, Outcome, Pin
 from vendorws.observation import observe
@@ -84,20 +81,11 @@ class Workspace:
 
     def type(self, *args: str | Path, cwd: Path | None = None) -> Ended:
         """The real command line, typed in the project's folder or in `cwd`."""
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(cwd or self.project.root)
-            patch.setattr("sys.argv", ["vendorws", *map(str, args)])
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-                main()
-        code = ended.value.code
-        return Ended(code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue())
+        return Here(cwd or self.project.root)(*args)
 
     def ok(self, *args: str | Path, cwd: Path | None = None) -> Ended:
         """As `type`, but anything other than exit code 0 fails the test with all that was printed."""
-        ended = self.type(*args, cwd=cwd)
-        assert ended.exit_code == 0, ended
-        return ended
+        return Here(cwd or self.project.root).ok(*args)
 
     def only(self, *, wish: Wish = NO_WISH, dry_run: bool = False) -> Outcome:
         """What became of the only package."""
