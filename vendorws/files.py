@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a file; a pipe or a device is refused, for it may never end. Raises OSError."""
+    with open(path, "rb", opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return stream.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def write_atomically(path: Path, content: bytes) -> bool:
@@ -16,7 +30,7 @@ def write_atomically(path: Path, content: bytes) -> bool:
     """
     target = path.resolve()
     try:
-        if target.read_bytes() == content:
+        if read_regular(target) == content:
             return False
         mode = target.stat().st_mode & 0o7777
     except FileNotFoundError:

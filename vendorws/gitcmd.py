@@ -112,6 +112,7 @@ class Git:
         return {
             "GIT_CEILING_DIRECTORIES": self.ceilings,
             "GIT_TERMINAL_PROMPT": "0",
+            **_without_programs(os.environ),
             **_ENGLISH,
             **self.environment,
         }
@@ -125,6 +126,12 @@ def _shown(arguments: Sequence[str]) -> str:
 @lru_cache(maxsize=16)  # the same three folders for nearly every command of a run
 def _realpath(folder: Path) -> str:
     return os.path.realpath(folder)
+
+
+def _without_programs(environ: Mapping[str, str]) -> dict[str, str]:
+    """GIT_ALLOW_PROTOCOL, where it is set, without `ext`: to git it counts more than any `protocol.ext.allow`."""
+    allowed = environ.get("GIT_ALLOW_PROTOCOL")
+    return {} if allowed is None else {"GIT_ALLOW_PROTOCOL": ":".join(p for p in allowed.split(":") if p != "ext")}
 
 
 def require_git() -> None:

@@ -38,6 +38,7 @@ from vendorws.repository import (
     Refs,
     count_stashes,
     find_git_directory,
+    is_on_branch,
     is_shallow,
     logged_commits,
     operation_in_progress,
@@ -70,7 +71,10 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
             return Broken("git does not take it for a repository")
         raise GitFailed("git status", status.code, status.stderr)
     refs = _refs(git, ground)
-    return _Look(git, pin, path, ground.directory, ground.config, refs, _parse_status(status.text)).checkout(tips)
+    said = _parse_status(status.text)
+    if said.branch is None and is_on_branch(ground.directory, "(detached)"):  # a name that git status cannot tell
+        said = replace(said, branch="(detached)")
+    return _Look(git, pin, path, ground.directory, ground.config, refs, said).checkout(tips)
 
 
 def observe_submodules(git: Git, place: Path) -> Submodules:

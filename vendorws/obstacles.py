@@ -66,9 +66,10 @@ def _inside(path: str, folders: Collection[str]) -> bool:
 def _blockers(checkout: Path, path: str, leaving: Collection[str]) -> Iterator[str]:
     """What lies where a new file would go, and is no tracked file that the same move takes away."""
     place = checkout / path
-    above = (folder for folder in place.parents if checkout in folder.parents)
-    below = place.rglob("*") if place.is_dir() and not place.is_symlink() else ()
-    for file in (place, *above, *below):
+    above = [folder for folder in reversed(place.parents) if checkout in folder.parents and _is_file(folder)]
+    # Behind a link lies what is not the checkout's.
+    below = () if above else place.rglob("*") if place.is_dir() and not place.is_symlink() else (place,)
+    for file in (*above[:1], *below):
         if _is_file(file) and (relative := str(file.relative_to(checkout))) not in leaving:
             yield relative
 

@@ -21,7 +21,7 @@ from vendorws.compose_yaml import ComposeUnreadable, parse_yaml
 from vendorws.devcontainer import DevContainer, find_devcontainers
 from vendorws.entries import NO_ENTRIES, Entries, entries_between
 from vendorws.errors import OverrideRefused
-from vendorws.files import write_atomically
+from vendorws.files import read_regular, write_atomically
 from vendorws.model import Pin
 from vendorws.mounts import Checkouts, Mode, Mount, mounts_for
 from vendorws.override_text import is_own, is_untouched, own_text
@@ -201,7 +201,7 @@ class _Current:
 
 def _read(path: Path) -> _Current:
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_regular(path).decode("utf-8")
     except FileNotFoundError:
         return _Current(None, None, NO_ENTRIES)
     except UnicodeDecodeError as error:

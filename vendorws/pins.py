@@ -201,10 +201,16 @@ def _claim(place: Place, name: str, url: str, *, editable: bool, constraint: boo
     return Claim(place, canonicalize_name(name), vcs_url.identity(url), editable, constraint)
 
 
+_LONGEST_NAME = 200  # a file system takes 255 bytes; a clone that is under way has a longer name
+
+
 def _pin(place: Place, asked: Asked, name: str) -> Pin:
     url, revision = clone_url(asked)
+    canonical = canonicalize_name(name)
+    if len(canonical) > _LONGEST_NAME:
+        raise Wrong("The name of this package is too long for a folder.", "Shorten what follows #egg=.")
     return Pin(
-        name=canonicalize_name(name),
+        name=canonical,
         url=url,
         ref=revision,
         subdirectory=vcs_url.subdirectory_of(asked.url),

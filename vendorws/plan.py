@@ -103,12 +103,12 @@ def _respelt(pin: Pin, checkout: Checkout) -> bool:
 
 
 def _sync(pin: Pin, *options: str) -> str:
-    return shlex.join(["vendorws", "sync", *options, pin.name])
+    return _shell("vendorws", "sync", *options, pin.name)
 
 
 def _git(at: str, *arguments: str) -> str:
     literally = ["--literal-pathspecs"] if any(set("*?[\\:") & set(path) for path in _paths(arguments)) else []
-    return shlex.join(["git", *literally, "-C", at, *arguments])
+    return _shell("git", *literally, "-C", at, *arguments)
 
 
 def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,7 +117,19 @@ def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _move_aside(at: str) -> str:
-    return shlex.join(["mv", at, f"{at}.aside"])
+    return _shell("mv", at, f"{at}.aside")
+
+
+def _shell(*words: str) -> str:
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """One word for a POSIX shell; what a terminal would act upon is spelt out for printf."""
+    if word.isprintable():
+        return shlex.quote(word)
+    octal = "".join(f"\\{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
+    return f"\"$(printf '{octal}')\""
 
 
 def commits(count: int) -> str:

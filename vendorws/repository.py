@@ -69,6 +69,11 @@ def worktree_of(directory: GitDirectory) -> Path:
     return (directory.private / (directory.private / "gitdir").read_text("utf-8", "replace").strip()).parent
 
 
+def is_on_branch(directory: GitDirectory, branch: str) -> bool:
+    """Whether HEAD is on a branch of this name."""
+    return _lines(directory.private / "HEAD") == [f"ref: refs/heads/{branch}"]
+
+
 def worktree_on(directory: GitDirectory, branch: str) -> Path | None:
     """Another worktree of the same repository that has `branch` checked out; git moves no such branch."""
     for private in sorted((directory.common / "worktrees").glob("*")):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vendorws.errors import UsageError
+from vendorws.files import read_regular
 from vendorws.model import VENDOR
 
 if sys.version_info >= (3, 11):
@@ -104,7 +105,7 @@ def _is_project(folder: Path) -> bool:
 
 def _read_table(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text("utf-8")
+        text = read_regular(file).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:

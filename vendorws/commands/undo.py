@@ -31,6 +31,7 @@ def undo(
       vendorws undo acme-billing      put one repository back
     """
     from vendorws import terminal, undo
+    from vendorws.errors import visible
     from vendorws.gitcmd import require_git
     from vendorws.pins import read_valid_requirements
     from vendorws.settings import read_settings
@@ -53,5 +54,5 @@ def undo(
     out.print(f"The last run that moved something started on {undo.when(report.run)}.")
     width = max(len(name) for name, _ in report.lines)
     for name, text in report.lines:
-        out.print(f"{name.ljust(width)}  {text}")
+        out.print(visible(f"{name.ljust(width)}  {text}"))
     raise typer.Exit(int(report.exit_code))
