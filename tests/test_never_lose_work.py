@@ -92,6 +92,7 @@ class Stories(RuleBasedStateMachine):
     def begin(self, submodule: bool, ref: str | None) -> None:
         if submodule:
             add_submodules(self.upstream, self.library)
+            self.learn_of_pushes()
         self.pin(ref, SPELLINGS[0])
         assert self.run("sync").exit_code == (1 if ref == "trunk" else 0)
 

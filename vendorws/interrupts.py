@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import time
 from types import FrameType
@@ -18,6 +19,9 @@ def heed_once() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` and a shell's background jobs have it
             signal.signal(number, _interrupt)
+            # While it shuts down, the interpreter gives the signals back to the kernel, which would kill us with the
+            # next one; those that are ignored it leaves alone.
+            atexit.register(signal.signal, number, signal.SIG_IGN)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
