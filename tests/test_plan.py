@@ -746,7 +746,7 @@ def test_a_new_token_in_the_url_is_followed() -> None:
         "the URL in requirements.txt changed to https://deploy:****@git.example.test/acme/billing.git\n"
         "-> vendorws sync billing"
     )
-    assert not needs_remote(replace(PIN, url=new), found), "the old token may not be let in any more"
+    assert not needs_remote(replace(PIN, url=new), found, DEFAULT), "the old token may not be let in any more"
 
 
 def test_another_spelling_of_the_developers_own_is_left() -> None:
@@ -774,7 +774,25 @@ def test_a_fork_that_has_the_new_url_already_is_used() -> None:
     ids=["missing", "broken", "branch", "not known yet", "tag", "commit", "an operation", "no remote"],
 )
 def test_the_remote_is_asked_only_where_it_matters(finding: Finding, expected: bool) -> None:
-    assert needs_remote(PIN, finding) is expected
+    assert needs_remote(PIN, finding, DEFAULT) is expected
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (detached(target=TAG), False),
+        (detached(target=COMMIT), False),
+        (checkout(), True),
+        (checkout(target=None), True),
+    ],
+    ids=["tag", "commit", "branch", "not known yet"],
+)
+def test_a_tag_that_is_trusted_is_not_asked_for(finding: Finding, expected: bool) -> None:
+    assert needs_remote(PIN, finding, Wish(trust_tags=True)) is expected
+
+
+def test_whoever_wants_to_go_to_the_tag_wants_the_true_one() -> None:
+    assert needs_remote(PIN, detached(target=TAG), Wish(trust_tags=True, switch=True))
 
 
 def test_names_and_paths_are_quoted_for_a_shell() -> None:

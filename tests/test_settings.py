@@ -93,13 +93,15 @@ def test_without_a_table(root: Path) -> None:
     assert settings.jobs is None
     assert settings.timeout == DEFAULT_TIMEOUT
     assert settings.vendor == root / "vendor"
+    assert (settings.cache, settings.filter, settings.trust_tags) == (None, None, False)
 
 
 def test_with_everything(root: Path) -> None:
     configure(
         root,
         'requirements = ["base.txt", "reqs/dev.txt"]\npython-version = "3.12"\nplatform = "win32"\njobs = 3\n'
-        'timeout = 90\n[tool.vendorws.services.web]\nsrc = "/site/vendor"\n'
+        'timeout = 90\ncache = "~/mirrors"\nfilter = "blob:none"\ntrust-tags = true\n'
+        '[tool.vendorws.services.web]\nsrc = "/site/vendor"\n'
         '[tool.vendorws.services."the worker"]\nsrc = "/srv/vendor"\n',
     )
     settings = read_settings(root)
@@ -107,6 +109,8 @@ def test_with_everything(root: Path) -> None:
     assert (settings.python_version, settings.platform) == ("3.12", "win32")
     assert settings.service_src == {"web": "/site/vendor", "the worker": "/srv/vendor"}
     assert (settings.jobs, settings.timeout) == (3, 90.0)
+    assert (settings.cache, settings.filter) == (Path.home() / "mirrors", "blob:none")
+    assert settings.trust_tags
 
 
 def test_files_that_are_named_are_relative_to_where_they_are_typed(root: Path) -> None:
@@ -130,6 +134,9 @@ def test_files_that_are_named_are_relative_to_where_they_are_typed(root: Path) -
         ("jobs = 0", "jobs must be a whole number from 1.", "For example jobs = 8."),
         ("jobs = true", "jobs must be a whole number from 1.", "For example jobs = 8."),
         ("jobs = 1.5", "jobs must be a whole number from 1.", "For example jobs = 8."),
+        ('trust-tags = "no"', "trust-tags must be true or false.", "For example trust-tags = true."),
+        ("cache = 1", "cache must be a text in quotes.", 'For example cache = "~/.cache/vendorws".'),
+        ('filter = "all"', "filter cannot be 'all'.", "Write blob:none, blob:limit=1m or tree:0."),
         ("timeout = 0", "timeout must be a number of seconds above 0.", "For example timeout = 600."),
         ("timeout = -1.5", "timeout must be a number of seconds above 0.", "For example timeout = 600."),
         ("timeout = nan", "timeout must be a number of seconds above 0.", "For example timeout = 600."),

@@ -113,6 +113,20 @@ def test_a_commit_that_is_here_needs_no_network(
     assert ssh_server.connections == before
 
 
+def test_a_tag_that_is_here_and_trusted_needs_no_network(
+    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+) -> None:
+    project.require(billing.line("v1.0"))
+    project.write("pyproject.toml", "[tool.vendorws]\ntrust-tags = true\n")
+    vendorws.ok("sync")
+    billing.tag("v1.0", at="main")
+    before = ssh_server.connections
+    assert "in sync" in vendorws.ok("sync").stdout
+    assert ssh_server.connections == before
+    assert "tag v1.0 moved" in vendorws("status", "--fetch").stdout
+    assert ssh_server.connections > before
+
+
 def test_packages_from_two_hosts(
     project: Project, billing: Remote, ssh_remotes: Remotes, ssh_server: SshServer, vendorws: Vendorws
 ) -> None:

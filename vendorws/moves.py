@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from vendorws import halfway, rescue
+from vendorws.cache import Cache, Loan, take_over
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_config import append_config
 from vendorws.git_failures import GitFailed
@@ -71,11 +72,17 @@ class NoSuchRef(VendorwsError):
 
 @dataclass(frozen=True)
 class Work:
-    """One pin's checkout in one run: where git runs for it, and the name of the run for the rescue refs."""
+    """One pin's checkout in one run: where git runs for it, and the name of the run for the rescue refs.
+
+    A clone borrows from `cache`, if there is one; `filter` is what it leaves on the remote until it is needed
+    (git-rev-list(1), --filter).
+    """
 
     git: Git
     pin: Pin
     run: str
+    cache: Cache | None = None
+    filter: str | None = None
 
     @property
     def path(self) -> Path:
@@ -438,17 +445,52 @@ def _at(pin: Pin, name: str) -> Pin:
 
 
 def _clone_aside(work: Work, partial: Path) -> None:
-    """Clone, and check out a branch or a tag at once; what else a pin may name cannot be told before."""
+    """Clone, by way of the mirror on this machine where there is one; a mirror that is broken is done without."""
+    cache, url = work.cache, work.pin.url
+    if cache is None or work.filter:
+        _run_clone(work, partial)
+        return
+    with cache.lent(url) as mirror:
+        loan = _borrow(work, partial, mirror) if mirror else Loan.NONE
+    if loan is Loan.BROKEN:
+        cache.drop(url)
+    if loan in (Loan.NONE, Loan.BROKEN):
+        _run_clone(work, partial)
+    if loan is not Loan.ENOUGH:
+        cache.keep(work.git, url, partial)
+
+
+def _borrow(work: Work, partial: Path, mirror: Path) -> Loan:
+    """Clone with what the mirror has. Raises GitFailed where it is the remote's fault."""
+    try:
+        words = _run_clone(work, partial, "--reference", str(mirror))
+    except GitFailed as error:
+        if error.code_of_exit is ExitCode.NETWORK and str(mirror) not in error.git_says:
+            raise
+        return Loan.BROKEN
+    if str(mirror) in words:  # git does without an object file that it cannot read, and complains
+        remove_partial(partial)
+        return Loan.BROKEN
+    return take_over(mirror, partial / ".git")
+
+
+def _run_clone(work: Work, partial: Path, *options: str) -> str:
+    """Clone, and check out a branch or a tag at once; what else a pin may name cannot be told before.
+
+    Returns what git said meanwhile.
+    """
     pin, ref = work.pin, work.pin.ref or ""
     memory = ("-c", f"vendorws.url={pin.url}", "-c", f"vendorws.pin={ref}")
-    how = (f"--branch={ref}",) if ref else ()
-    if ref.startswith("refs/") or _COMMIT.fullmatch(ref):
-        how = ("--no-checkout",)
-    cloned = work.git.run("clone", "--progress", *how, *memory, "--", pin.url, str(partial), progress=True)
+    branch = (f"--branch={ref}",) if ref else ()
+    how = ("--no-checkout",) if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else branch
+    less = (f"--filter={work.filter}",) if work.filter else ()
+    arguments = (*how, *less, *options, *memory, "--", pin.url, str(partial))
+    cloned = work.git.run("clone", "--progress", *arguments, progress=True)
     if cloned.code != 0 and f"Remote branch {ref} not found" in cloned.stderr:
         raise NoSuchRef(pin)
     if cloned.code != 0:
         raise GitFailed("git clone", cloned.code, cloned.stderr)
+    return cloned.stderr
 
 
 def _finish_clone(work: Work) -> None:

@@ -59,10 +59,15 @@ _TAKE_BACK: dict[str, tuple[str, ...]] = {**{name: (name, "--abort") for name in
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the developer asked for beyond the default: go to the pin (`switch`), correct a remote (`fix_url`)."""
+    """What the developer asked for beyond the default.
+
+    Go to the pin (`switch`), correct a remote (`fix_url`), believe that a tag that is here has not moved
+    (`trust_tags`).
+    """
 
     switch: bool = False
     fix_url: bool = False
+    trust_tags: bool = False
 
 
 def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str, project: tuple[str, ...] = ()) -> Step:
@@ -88,12 +93,12 @@ def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str, project: tuple[st
             assert_never(finding)
 
 
-def needs_remote(pin: Pin, finding: Finding) -> bool:
+def needs_remote(pin: Pin, finding: Finding, wish: Wish) -> bool:
     """Whether the next decision depends on what the pin's remote has: only then is it asked."""
     if not isinstance(finding, Checkout) or finding.operation or finding.remote is None or _respelt(pin, finding):
         return False
-    target = finding.target
-    return target is None or target.kind is not TargetKind.COMMIT
+    known = {TargetKind.COMMIT, TargetKind.TAG} if wish.trust_tags and not wish.switch else {TargetKind.COMMIT}
+    return finding.target is None or finding.target.kind not in known
 
 
 def _respelt(pin: Pin, checkout: Checkout) -> bool:

@@ -6,6 +6,7 @@ Options of the command line win over environment variables (typer reads `VENDORW
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ class Settings:
     `root` is absolute. `requirements` are the files to read, absolute. `python_version` ("3.12") and `platform`
     ("linux") describe the container, for environment markers. `service_src` maps a Compose service to the absolute
     path where its image keeps pip's `--src` checkouts. `jobs` is None for the measured default, `timeout` is in
-    seconds for one repository.
+    seconds for one repository. `cache` is the folder of the mirrors that clones borrow from (absolute), `filter` what
+    clones leave on the remote until it is needed. Where `trust_tags` is set, `sync` does not ask whether a tag moved.
     """
 
     root: Path
@@ -42,6 +44,9 @@ class Settings:
     service_src: Mapping[str, str] = field(default_factory=dict)
     jobs: int | None = None
     timeout: float = DEFAULT_TIMEOUT
+    cache: Path | None = None
+    filter: str | None = None
+    trust_tags: bool = False
 
     @property
     def vendor(self) -> Path:
@@ -90,10 +95,13 @@ def read_settings(start: Path, *, project: Path | None = None, requirements: tup
         service_src=_service_src(table),
         jobs=_positive_int(table, "jobs"),
         timeout=_positive_number(table, "timeout", DEFAULT_TIMEOUT),
+        cache=_folder(table, "cache", root),
+        filter=_filter(table),
+        trust_tags=_flag(table, "trust-tags"),
     )
 
 
-_KEYS = ("requirements", "python-version", "platform", "services", "jobs", "timeout")
+_KEYS = ("requirements", "python-version", "platform", "services", "jobs", "timeout", "cache", "filter", "trust-tags")
 
 
 def _is_project(folder: Path) -> bool:
@@ -142,6 +150,36 @@ def _strings(table: Mapping[str, object], key: str, default: tuple[str, ...]) ->
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise UsageError(f"[tool.vendorws] {key} must be a list of texts.", f"For example {key} = {list(default)}.")
     return tuple(value)
+
+
+def _folder(table: Mapping[str, object], key: str, root: Path) -> Path | None:
+    if key not in table:
+        return None
+    text = _string(table, key, "~/.cache/vendorws")
+    try:
+        return root / Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"[tool.vendorws] {key}: there is no home folder for {text!r}.") from error
+
+
+def _filter(table: Mapping[str, object]) -> str | None:
+    if "filter" not in table:
+        return None
+    return checked_filter(_string(table, "filter", "blob:none"), name="[tool.vendorws] filter")
+
+
+def checked_filter(spec: str, *, name: str = "--filter") -> str:
+    """What a clone may leave on the remote, in git's words; `name` is where it says so. Raises UsageError."""
+    if not re.fullmatch(r"blob:none|blob:limit=\d+[kmg]?|tree:0", spec):
+        raise UsageError(f"{name} cannot be {spec!r}.", "Write blob:none, blob:limit=1m or tree:0.")
+    return spec
+
+
+def _flag(table: Mapping[str, object], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise UsageError(f"[tool.vendorws] {key} must be true or false.", f"For example {key} = true.")
+    return value
 
 
 def _positive_int(table: Mapping[str, object], key: str) -> int | None:

@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
 from vendorws import halfway, moves
+from vendorws.cache import Cache
 from vendorws.errors import EnvironmentProblem, ExitCode, UsageError, VendorwsError
 from vendorws.files import write_atomically
 from vendorws.git_failures import as_failure
@@ -86,7 +87,8 @@ class Options:
     for each, and whether to change anything.
 
     `at` gives the path to type for a pin's checkout in the commands that are suggested, `project` the options to type
-    where the project is not the one around.
+    where the project is not the one around. `cache` is the folder of the mirrors that clones borrow from (absolute),
+    `filter` what they leave on the remote.
     """
 
     wish: Wish
@@ -97,6 +99,8 @@ class Options:
     trace: Callable[[str], None] | None
     at: Callable[[Pin], str]
     project: tuple[str, ...] = ()
+    cache: Path | None = None
+    filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +348,7 @@ def _will_talk(crew: _Crew, pin: Pin, look: Finding) -> bool:
     if isinstance(look, Missing | EmptyFolder):
         return not (crew.options.dry_run or crew.look_only)
     step = decide(pin, look, crew.options.wish, at="")
-    return isinstance(step, Retarget) or needs_remote(pin, look)
+    return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
 
 
 def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
@@ -356,7 +360,8 @@ def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: Route | Failur
     git = crew.git(pin)
     if isinstance(route, Route):
         git = replace(git.with_environment({"GIT_SSH_COMMAND": route.ssh}), sessions=route.sessions)
-    journey = _Journey(crew, moves.Work(git, pin, crew.run), look)
+    cache = Cache(crew.options.cache) if crew.options.cache else None
+    journey = _Journey(crew, moves.Work(git, pin, crew.run, cache, crew.options.filter), look)
     failure = route if isinstance(route, Failure) else None
     try:
         if failure is None:
@@ -385,7 +390,7 @@ class _Journey:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
         asked = not self.crew.fetch
         for _ in range(_MOST_STEPS):
-            if not asked and needs_remote(self.work.pin, self.finding):
+            if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
                 asked = True
                 self.learn()
             step = self.verdict()

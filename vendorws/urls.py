@@ -20,6 +20,12 @@ def same_repository(one: str, other: str) -> bool:
     return one == other or _normal(one) == _normal(other)
 
 
+def normal_url(url: str) -> str:
+    """One spelling for all the URLs that `same_repository` takes for one, without a password."""
+    scheme, login, host, port, path = _normal(url)
+    return f"{scheme}://{login}{host}:{port}/{path.lstrip('/')}"
+
+
 def server(url: str) -> str | None:
     """Who is asked for this URL: `ssh://git@host:22`, the same for all repositories there; None for a local path."""
     scheme, login, host, port, _ = _normal(url)

@@ -61,6 +61,14 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", min=1, metavar="SECONDS", envvar="VENDORWS_TIMEOUT", help="For one repository."),
 ]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", envvar="VENDORWS_CACHE", help="New clones borrow from mirrors in here."),
+]
+Filter = Annotated[
+    str | None,
+    typer.Option("--filter", metavar="SPEC", help="New clones leave this out until needed: blob:none."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what needs attention.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each git command.")]
 ColorChoice = Annotated[Color, typer.Option("--color", help="When to use colour.")]

@@ -32,6 +32,8 @@ def sync(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait while another vendorws is at work here.")] = True,
     requirement: shared.RequirementFiles = None,
     project: shared.Project = None,
+    cache: shared.CacheFolder = None,
+    filter_spec: shared.Filter = None,
     jobs: shared.Jobs = None,
     timeout: shared.Timeout = None,
     quiet: shared.Quiet = False,
@@ -53,7 +55,7 @@ def sync(
     from vendorws.gitcmd import require_git
     from vendorws.pins import read_valid_requirements
     from vendorws.plan import Wish
-    from vendorws.settings import read_settings
+    from vendorws.settings import checked_filter, read_settings
     from vendorws.sync import Options
     from vendorws.sync import sync as run
 
@@ -65,7 +67,7 @@ def sync(
     shared.warn(err, requirements.warnings, quiet=quiet or as_json)
     here = shared.shown_path(settings.root)
     how = Options(
-        wish=Wish(switch=switch, fix_url=fix_url),
+        wish=Wish(switch=switch, fix_url=fix_url, trust_tags=settings.trust_tags),
         jobs=jobs or settings.jobs,
         timeout=timeout or settings.timeout,
         dry_run=dry_run,
@@ -73,6 +75,8 @@ def sync(
         trace=shared.tracer(verbose=verbose),
         at=lambda pin: str(here / pin.path),
         project=shared.typed_project(project, requirement),
+        cache=Path.cwd() / cache.expanduser() if cache else settings.cache,
+        filter=checked_filter(filter_spec) if filter_spec else settings.filter,
     )
     live = terminal.is_live(err, quiet=quiet or verbose)
     display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
