@@ -326,7 +326,17 @@ def test_the_document_of_what_is_known() -> None:
                 "failure": None,
             }
         ],
+        "orphans": [],
     }
+
+
+def test_the_checkouts_that_nobody_asks_for() -> None:
+    assert report.orphan_lines(["vendor/old", "vendor/e\x1bvil"]) == [
+        "vendor/old       no line of the requirements asks for it",
+        "vendor/e\\x1bvil  no line of the requirements asks for it",
+    ]
+    assert report.orphan_lines([]) == []
+    assert report.document("status", [], ["old"])["orphans"] == [{"name": "old", "path": "vendor/old"}]
 
 
 def test_what_is_not_known_is_null() -> None:

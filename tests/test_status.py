@@ -194,3 +194,41 @@ def test_the_developers_files_have_any_names(project: Project, workspace: Worksp
     assert len(result.stdout.splitlines()) == 1
     assert "\x1b" not in result.stdout and "\\x1b[31mred\\nbilling" in result.stdout
     assert "\x1b" not in workspace.ok("status", "--json").stdout
+
+
+# -- checkouts that nobody asks for ----------------------------------------------------------------------------
+
+NOBODY = "no line of the requirements asks for it"
+
+
+def test_a_checkout_that_no_line_asks_for_any_more(
+    project: Project, workspace: Workspace, remotes: Remotes, checkout: Path
+) -> None:
+    """A line was deleted; its checkout may hold work, so it stays, and is said."""
+    project.require(remotes.create("acme/theme").line("main"))
+    workspace.sync()
+    shown = workspace.ok("status", "--exit-code")
+    assert shown.stdout.splitlines()[1:] == [f"vendor/billing  {NOBODY}"]
+    assert workspace.ok("status", "--json").json["orphans"] == [{"name": "billing", "path": "vendor/billing"}]
+    assert "billing" not in workspace.ok("status", "theme").stdout, "this was about one package"
+    assert workspace.ok("status", "--quiet").stdout == ""
+    assert f"vendor/billing  {NOBODY}\n" in workspace.ok("sync").stdout
+    assert f"vendor/billing  {NOBODY}\n" in workspace.ok("sync", "--dry-run").stdout
+    assert workspace.ok("sync", "--json").json["orphans"] == [{"name": "billing", "path": "vendor/billing"}]
+    assert "billing" not in workspace.ok("sync", "theme").stdout + workspace.ok("sync", "-q").stdout
+    (project.root / "app").mkdir()
+    assert f"../vendor/billing  {NOBODY}" in workspace.ok("status", cwd=project.root / "app").stdout
+    assert checkout.is_dir()
+
+
+def test_what_is_no_checkout_is_nobodys_business(project: Project, workspace: Workspace, checkout: Path) -> None:
+    (project.vendor / "wheels").mkdir()
+    (project.vendor / "notes.txt").touch()
+    shutil.copytree(checkout, project.vendor / ".billing.partial-1234")
+    assert NOBODY not in workspace.ok("status").stdout
+    assert workspace.ok("status", "--json").json["orphans"] == []
+
+
+def test_the_last_line_was_deleted(project: Project, workspace: Workspace, checkout: Path) -> None:
+    project.require("django")
+    assert workspace.ok("status").stdout == f"vendor/billing  {NOBODY}\n"

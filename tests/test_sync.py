@@ -1005,7 +1005,7 @@ def test_json(project: Project, remotes: Remotes, workspace: Workspace) -> None:
     project.require(billing.line("main"), missing.line())
     shutil.rmtree(missing.bare)
     document = workspace.type("sync", "--json").json
-    assert document.keys() == {"schema_version", "command", "repositories"}
+    assert document.keys() == {"schema_version", "command", "repositories", "orphans"}
     assert (document["schema_version"], document["command"]) == (1, "sync")
     done, failed = document["repositories"]
     assert done == {

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from vendorws.errors import ExitCode, visible
 from vendorws.model import (
+    VENDOR,
     BringForward,
     Changes,
     Checkout,
@@ -210,6 +212,13 @@ def _waits(outcome: Outcome) -> bool:
     return isinstance(outcome.verdict, Refuse) and outcome.failure is None and next_command(outcome) is not None
 
 
+def orphan_lines(paths: Sequence[str]) -> list[str]:
+    """The checkouts that are nobody's, by path: they are left alone, but should not be forgotten either."""
+    shown = [visible(path) for path in paths]
+    width = max(map(len, shown), default=0)
+    return [f"{path.ljust(width)}  no line of the requirements asks for it" for path in shown]
+
+
 def outcome_style(outcome: Outcome) -> str:
     """The colour of a repository's line in `sync`."""
     if outcome.failure is not None or isinstance(outcome.verdict, Refuse):
@@ -281,10 +290,14 @@ _GRAVITY = (
 # -- JSON ------------------------------------------------------------------------------------------------------
 
 
-def document(command: str, outcomes: Iterable[Outcome]) -> dict[str, Any]:
-    """The JSON document of `status` and `sync`."""
-    repositories = [repository_object(outcome) for outcome in outcomes]
-    return {"schema_version": SCHEMA_VERSION, "command": command, "repositories": repositories}
+def document(command: str, outcomes: Iterable[Outcome], orphans: Iterable[str] = ()) -> dict[str, Any]:
+    """The JSON document of `status` and `sync`; `orphans` are checkouts that no line asks for, by name."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "repositories": [repository_object(outcome) for outcome in outcomes],
+        "orphans": [{"name": name, "path": str(PurePosixPath(VENDOR, name))} for name in orphans],
+    }
 
 
 def repository_object(outcome: Outcome) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,16 @@ def _is_head(file: Path) -> bool:
     return (
         file.is_symlink() or words.startswith("ref:") or re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
     )
+
+
+def find_orphans(vendor: Path, names: Collection[str]) -> tuple[str, ...]:
+    """The folders below `vendor` that are git checkouts, but of none of the packages `names`; sorted."""
+    try:
+        entries = sorted(entry.name for entry in os.scandir(vendor))
+    except OSError:  # it is not there, or not for us to read: a run says so where it matters
+        return ()
+    others = (name for name in entries if name not in names and not name.startswith("."))
+    return tuple(name for name in others if os.path.lexists(vendor / name / ".git"))
 
 
 def worktree_of(directory: GitDirectory) -> Path:

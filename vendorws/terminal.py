@@ -51,6 +51,12 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
         out.print(*shown, sep="\n")
 
 
+def print_quietly(out: Console, lines: Sequence[str]) -> None:
+    """What is worth knowing, but asks for nothing."""
+    for line in lines:
+        out.print(Text(line, style="dim"))
+
+
 _ARROW = "  -> "
 
 

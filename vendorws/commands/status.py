@@ -38,8 +38,10 @@ def status(
     from vendorws import report, terminal
     from vendorws.errors import ExitCode
     from vendorws.gitcmd import require_git
+    from vendorws.model import VENDOR
     from vendorws.pins import read_valid_requirements
     from vendorws.plan import Wish
+    from vendorws.repository import find_orphans
     from vendorws.settings import read_settings
     from vendorws.sync import Options
     from vendorws.sync import status as run
@@ -61,11 +63,14 @@ def status(
         project=shared.typed_project(project, requirement),
     )
     result = run(settings, pins, how, terminal.PlainProgress(err, quiet=quiet), fetch=fetch)
+    orphans = find_orphans(settings.vendor, {pin.name for pin in requirements.pins})
     if as_json:
-        out.print(json.dumps(report.document("status", result.outcomes), indent=2))
+        out.print(json.dumps(report.document("status", result.outcomes, orphans), indent=2))
     else:
         shown = [outcome for outcome in result.outcomes if not quiet or report.off_pin([outcome])]
         terminal.print_rows(out, [report.status_row(outcome) for outcome in shown])
+        if not (names or quiet):
+            terminal.print_quietly(out, report.orphan_lines([str(here / VENDOR / name) for name in orphans]))
         for outcome in result.outcomes:
             for line in report.failure_lines(outcome):
                 err.print(line)

@@ -53,8 +53,10 @@ def sync(
     """
     from vendorws import report, terminal
     from vendorws.gitcmd import require_git
+    from vendorws.model import VENDOR
     from vendorws.pins import read_valid_requirements
     from vendorws.plan import Wish
+    from vendorws.repository import find_orphans
     from vendorws.settings import checked_filter, read_settings
     from vendorws.sync import Options
     from vendorws.sync import sync as run
@@ -83,11 +85,13 @@ def sync(
     with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
         result = run(settings, pins, how, display)
     codes = [report.exit_code(result.outcomes, interrupted=result.interrupted)]
+    orphans = find_orphans(settings.vendor, {pin.name for pin in requirements.pins})
     try:
         if as_json:
-            out.print(json.dumps(report.document("sync", result.outcomes), indent=2))
+            out.print(json.dumps(report.document("sync", result.outcomes, orphans), indent=2))
         else:
-            show(out, err, result, how, quiet=quiet)
+            told = () if names else [str(here / VENDOR / name) for name in orphans]
+            show(out, err, result, how, told, quiet=quiet)
     finally:  # what is written must not depend on who reads our output
         if not dry_run and not result.interrupted:
             if override:
@@ -96,11 +100,14 @@ def sync(
     raise typer.Exit(int(report.worst(codes)))
 
 
-def show(out: Console, err: Console, result: Result, how: Options, *, quiet: bool) -> None:
-    """A line for each repository, then what failed or waits for the developer, then the count."""
+def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequence[str], *, quiet: bool) -> None:
+    """A line for each repository, then what failed or waits for the developer, then the count.
+
+    `orphans` are the paths of the checkouts that no line asks for.
+    """
     from rich.text import Text
 
-    from vendorws import report
+    from vendorws import report, terminal
 
     text = report.planned_text if how.dry_run else report.done_text
     width = max((len(outcome.pin.name) for outcome in result.outcomes), default=0)
@@ -111,6 +118,8 @@ def show(out: Console, err: Console, result: Result, how: Options, *, quiet: boo
         line = Text(f"{outcome.pin.name.ljust(width)}  ", style="bold")
         line.append(text(outcome), style=f"not bold {style}".strip())
         out.print(line)
+    if not quiet:
+        terminal.print_quietly(out, report.orphan_lines(orphans))
     for outcome in result.outcomes:
         for said in report.failure_lines(outcome):
             err.print(said)
