@@ -126,6 +126,60 @@ def test_an_expected_failure_is_its_sentence_and_its_hint(project: Project, work
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+def test_a_program_that_asked_for_json_gets_the_failure_as_json(project: Project, workspace: Workspace) -> None:
+    project.require("django")
+    project.write("pyproject.toml", "[tool.vendorws]\njob = 3\n")
+    result = workspace.type("status", "--json")
+    assert result.json == {
+        "schema_version": 1,
+        "command": "status",
+        "error": {
+            "message": "[tool.vendorws] has no setting 'job'.",
+            "hint": "Did you mean 'jobs'?",
+            "exit_code": 2,
+        },
+    }
+    assert result.exit_code == 2
+    assert result.stderr == "error: [tool.vendorws] has no setting 'job'.\n  Did you mean 'jobs'?\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command", "words", "hint"),
+    [
+        (["sync", "--json", "-j", "0"], "sync", "--jobs", "Try `vendorws sync --help`."),
+        (["sync", "nowhere", "--json"], "sync", "nowhere is not vendored here.", "Vendored are: billing."),
+        (["status", "--json", "--project", "nowhere"], "status", "nowhere is not a folder", "Name the project's"),
+        (["snyc", "--json"], None, "snyc", "Try `vendorws --help`."),
+        (["undo", "--json"], "undo", "--json", "Try `vendorws undo --help`."),
+    ],
+)
+def test_a_mistake_as_json(
+    project: Project, workspace: Workspace, arguments: list[str], command: str | None, words: str, hint: str
+) -> None:
+    project.require("-e git+ssh://git@example.test/billing.git#egg=billing")
+    result = workspace.type(*arguments)
+    found = result.json
+    assert (result.exit_code, found["error"]["exit_code"], found["command"]) == (2, 2, command)
+    assert words in found["error"]["message"] and found["error"]["hint"].startswith(hint)
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["sync", "status", "override", "keyless"])
+def test_wrong_requirements_as_json_without_their_tokens(project: Project, workspace: Workspace, verb: str) -> None:
+    project.require("-e git+https://joe:secret@example.test/billing.git@main")
+    result = workspace.type(verb, "--json")
+    assert (result.exit_code, result.json["error"]["exit_code"]) == (2, 2)
+    assert "requirements.txt:1: " in result.json["error"]["message"]
+    assert "secret" not in result.stdout + result.stderr
+
+
+def test_list_has_the_wrong_lines_in_its_own_document(project: Project, workspace: Workspace) -> None:
+    project.require("-e git+ssh://git@example.test/billing.git@main")
+    result = workspace.type("list", "--json")
+    assert result.exit_code == 2
+    assert result.json["errors"][0]["line"] == 1
+
+
 def test_without_git(project: Project, billing: Remote, vendorws: Vendorws, tmp_path: Path) -> None:
     project.require(billing.line("main"))
     (tmp_path / "bin").mkdir()

@@ -101,11 +101,15 @@ def main() -> None:
         try:
             _require_a_folder()
             app(prog_name="vendorws")
+        except VendorwsError as error:
+            _print_error(error)
+            _print_as_json(error.message, error.hint, error.exit_code)
+            sys.exit(int(error.exit_code))
+        except SystemExit as ended:
+            _print_mistake_as_json(ended)
+            raise
         finally:
             sys.stdout.flush()
-    except VendorwsError as error:
-        _print_error(error)
-        sys.exit(int(error.exit_code))
     except BrokenPipeError:
         _drop_output()
         sys.exit(1)
@@ -134,3 +138,25 @@ def _print_error(error: VendorwsError) -> None:
 
     lines = [f"error: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
     sys.stderr.write(redact("\n".join(lines)) + "\n")
+
+
+def _print_mistake_as_json(ended: SystemExit) -> None:
+    """What typer has said of the command line; it ends the process while it handles its own exception."""
+    mistake: Any = ended.__context__
+    if ended.code == int(ExitCode.USAGE) and hasattr(mistake, "format_message"):
+        about = mistake.ctx.command_path if mistake.ctx else "vendorws"
+        _print_as_json(mistake.format_message(), f"Try `{about} --help`.", ExitCode.USAGE)
+
+
+def _print_as_json(message: str, hint: str, code: ExitCode) -> None:
+    """The failure once more for the program that asked for JSON and takes it from standard output."""
+    words = sys.argv[1:]
+    if "--json" not in words:
+        return
+    import json
+
+    from vendorws.report import error_document
+
+    verbs = {command.name for command in app.registered_commands}
+    document = error_document(next((word for word in words if word in verbs), None), message, hint, code)
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -353,3 +353,9 @@ def _failure_object(outcome: Outcome) -> dict[str, Any] | None:
         "git_says": failure.git_says,
         "exit_code": int(failure.exit_code),
     }
+
+
+def error_document(command: str | None, message: str, hint: str, code: ExitCode) -> dict[str, Any]:
+    """The JSON document of a command that ended before it had anything to tell; `command` is None if it had no verb."""
+    error = {"message": redact(message), "hint": redact(hint), "exit_code": int(code)}
+    return {"schema_version": SCHEMA_VERSION, "command": command, "error": error}
