@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,16 @@ _OUTSIDE: Mapping[str, str] = dict(os.environ)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C; the commands under test must hear it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a `sampled` test most cases are slow ones."""
+    sampled = (item for item in items if item.get_closest_marker("sampled"))
+    for _, cases in groupby(sampled, key=lambda item: item.nodeid.partition("[")[0]):
+        for number, case in enumerate(cases):
+            if number % 5:
+                case.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

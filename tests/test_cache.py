@@ -120,6 +120,7 @@ def test_a_cache_is_only_for_those_who_want_one(
     assert len(mirrors(tmp_path / "there")) == 1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("ref", ["v1.0", "develop", None])
 def test_every_kind_of_pin(
     ref: str | None, project: Project, second: Project, billing: Remote, cache: Path, vendorws: Vendorws

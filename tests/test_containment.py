@@ -217,6 +217,7 @@ LEFT = (a_symbolic_link_to_the_project, a_symbolic_link_to_nothing)
 CLONED = (nothing, an_empty_folder)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("arrange", REFUSED, ids=lambda arrange: arrange.__name__.replace("_", " "))
 def test_what_is_no_checkout_of_its_own_is_refused(
     arrange: Callable[[Project, Path], None], shop: Project, billing: Remote

@@ -270,6 +270,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "signals",
     [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT,) * 5, (signal.SIGTERM, signal.SIGINT, signal.SIGTERM)],
@@ -325,6 +326,7 @@ def test_a_host_that_hangs_is_given_up_and_the_others_go_on(hanging: World, ssh_
     Vendorws(hanging.project.root).ok("sync")
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_again_and_again(world: World, ssh_server: SshServer, vendorws: Vendorws) -> None:
     """Each try comes a little further; no half clone is taken for a whole one."""
     before = world.begin_round()

@@ -79,6 +79,7 @@ def billing(remotes: Remotes) -> Remote:
 # -- requirements ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",
     [
@@ -110,6 +111,7 @@ def test_names(name: str, scene: Scene, billing: Remote) -> None:
     assert not scene.project.vendor.exists()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "revision",
     [
@@ -154,6 +156,7 @@ def leftovers(scene: Scene) -> list[str]:
     return sorted(set(os.listdir(vendor)) - {".gitignore", ".vendorws.lock"}) if vendor.exists() else []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "url",
     [
@@ -201,6 +204,7 @@ def test_a_remote_of_the_checkout_that_is_a_program(
         scene.run(*command)
 
 
+@pytest.mark.slow
 def test_a_user_whose_config_turns_the_url_into_a_program(scene: Scene, billing: Remote) -> None:
     """Whoever set this did so on purpose, but a requirements line must not be able to make use of it."""
     scene.sandbox.add_git_config(f'[url "ext::touch {scene.proof} "]\n    insteadOf = ssh://git@git.example.test/\n')
@@ -208,6 +212,7 @@ def test_a_user_whose_config_turns_the_url_into_a_program(scene: Scene, billing:
     assert scene.run("sync").exit_code in (1, 3)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "content",
     [
@@ -281,6 +286,7 @@ def test_a_thousand_includes_one_in_the_other(scene: Scene, billing: Remote) -> 
     scene.run("sync")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("option", ["-r", "-c"])
 @pytest.mark.parametrize(
     "file", ["/dev/zero", "/dev/stdin", "/dev/tty", "/proc/self/mem", "pipe", ".", "/", "/etc/shadow"]
@@ -297,6 +303,7 @@ def test_includes_of_what_is_no_file(option: str, file: str, scene: Scene) -> No
 # -- what can be pushed ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "branch",
     [
@@ -341,6 +348,7 @@ def test_branch_names(branch: str, scene: Scene, billing: Remote) -> None:
     scene.run("undo")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "branch", ["(detached)", "ünï", "x'y", "a;b", "$(touch${IFS}proof)", "HEAD-2", "x" * 200, "\u2028"]
 )
@@ -363,6 +371,7 @@ def test_branch_names_of_the_developer(branch: str, scene: Scene, billing: Remot
     assert git(checkout, "rev-parse", f"refs/heads/{branch}") == before
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "file",
     [
@@ -514,6 +523,7 @@ def subtree(remote: Remote, name: str) -> str:
     return git(remote.bare, "mktree", stdin=f"100644 blob {blob}\t{name}\n")
 
 
+@pytest.mark.slow
 def test_a_repository_whose_answer_never_ends(scene: Scene, remotes: Remotes) -> None:
     """A hundred thousand refs are no reason to fail, or to take for ever."""
     billing = remotes.create("acme/billing")
@@ -542,6 +552,7 @@ def test_a_vendor_that_is_a_link(to: str, scene: Scene, billing: Remote) -> None
     assert os.listdir(scene.project.root / "elsewhere") == []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", [".gitignore", ".vendorws.lock", ".billing.partial-x", "billing", "billing.partial-x"])
 @pytest.mark.parametrize("kind", ["file", "folder", "nowhere", "pipe"])
 def test_links_in_vendor(name: str, kind: str, scene: Scene, billing: Remote) -> None:
@@ -584,6 +595,7 @@ def test_pipes_in_vendor(name: str, scene: Scene, billing: Remote) -> None:
         assert result.exit_code in (0, 1, 4), result
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["docker-compose.yml", "Dockerfile", "pyproject.toml", "docker-compose.override.yml"])
 @pytest.mark.parametrize("what", ["pipe", "folder", "binary", "endless link"])
 def test_other_files_of_the_project(name: str, what: str, scene: Scene, billing: Remote) -> None:

@@ -36,7 +36,7 @@ from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 
-EXAMPLES = {"few": 30, "ci": 500, "nightly": 5_000}
+EXAMPLES = {"few": 12, "ci": 500, "nightly": 5_000}
 STEPS = 16
 SHARES = 5
 """The stories of a larger profile are told in so many tests, so that they can run at the same time."""

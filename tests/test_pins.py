@@ -371,6 +371,7 @@ def ten_thousand(*patterns: str) -> str:
     return "".join(patterns[number % len(patterns)].format(number) + "\n" for number in range(10_000))
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(Coverage.current() is not None, reason="measured without the weight of coverage")
 @pytest.mark.parametrize(
     "text",

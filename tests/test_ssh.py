@@ -193,6 +193,7 @@ def test_a_connection_cut_in_the_middle_of_the_pack_is_tried_again(
     assert git(project.checkout("billing"), "rev-parse", "HEAD") == billing.head()
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_cut_each_time(
     project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
 ) -> None:

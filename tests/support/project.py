@@ -11,8 +11,8 @@ from tests.support.git import git
 
 PLAIN, SPACED = "site", "my site"
 
-in_any_path = pytest.mark.parametrize("project", [PLAIN, SPACED], indirect=True)
-"""Marks an end-to-end test: it runs twice, the second time with a space in every path."""
+in_any_path = pytest.mark.parametrize("project", [PLAIN, pytest.param(SPACED, marks=pytest.mark.slow)], indirect=True)
+"""Marks an end-to-end test: among the slow tests it runs once more, with a space in every path."""
 
 
 @dataclass(frozen=True, slots=True)
