@@ -27,6 +27,16 @@ def test_a_run_is_named_after_its_start_and_names_sort_by_time() -> None:
     assert rescue.run_started(rescue.run_name(NOW, "1a2b")) == NOW
 
 
+def test_an_undo_says_which_run_it_puts_back() -> None:
+    first, second = rescue.run_name(NOW, "1a2b"), rescue.run_name(NOW + timedelta(hours=1), "3c4d")
+    undo = rescue.undo_name(NOW + timedelta(hours=2), first)
+    assert undo == "20261123T234500.250000Z-undo-20261123T214500.250000Z"
+    assert rescue.run_started(undo) == NOW + timedelta(hours=2)
+    assert rescue.is_undo(undo) and not rescue.is_undo(first)
+    assert rescue.is_undo_of(undo, first) and not rescue.is_undo_of(undo, second)
+    assert rescue.is_undo_of(rescue.undo_name(NOW + timedelta(hours=3), undo), undo), "an undo can be undone"
+
+
 @pytest.mark.parametrize("name", ["", "mine", "2026-11-23", "20261399T000000.000000Z-1a2b", "20261123T214500Z-1a2b"])
 def test_a_name_that_is_not_ours(name: str) -> None:
     assert rescue.run_started(name) is None
@@ -91,10 +101,10 @@ def test_what_was_noted_is_read_back() -> None:
         for run in (older, newest)
         for line in rescue.note(run, was, now, set()).splitlines()
     )
-    assert rescue.last_recorded(refs) == Recorded(newest, was, now)
+    assert rescue.recorded_runs(refs) == [Recorded(newest, was, now), Recorded(older, was, now)]
     del refs[f"{RUNS}{newest}/now/HEAD"]
-    assert rescue.last_recorded(refs) == Recorded(older, was, now), "a run that died between its notes does not count"
-    assert rescue.last_recorded({"refs/heads/main": A}) is None
+    assert rescue.recorded_runs(refs) == [Recorded(older, was, now)], "a run that died between its notes does not count"
+    assert rescue.recorded_runs({"refs/heads/main": A}) == []
 
 
 @pytest.fixture
@@ -152,8 +162,7 @@ def test_both_ends_of_every_move_are_noted_as_they_are(
             names = ("tags/v1.0",)
     was = here(checkout, *names)
     workspace.only(wish=Wish(switch=step == "moved tag"))
-    recorded = rescue.last_recorded(listed(checkout))
-    assert recorded is not None
+    recorded, *_ = rescue.recorded_runs(listed(checkout))
     assert recorded.was == was
     assert recorded.now == here(checkout, *names)
     assert recorded.was != recorded.now
@@ -170,7 +179,7 @@ def test_where_there_is_no_commit_there_is_nothing_to_lose(
     git(checkout, "remote", "add", "origin", billing.url)
     workspace.only()
     assert git(checkout, "rev-parse", "HEAD") == billing.head()
-    assert rescue.last_recorded(listed(checkout)) is None
+    assert rescue.recorded_runs(listed(checkout)) == []
 
 
 def test_a_ref_that_made_room_for_another_is_kept() -> None:
@@ -181,7 +190,7 @@ def test_where_nothing_moves_nothing_is_noted(project: Project, remotes: Remotes
     project.require(remotes.create("acme/billing").line("main"))
     workspace.only()
     workspace.only()
-    assert rescue.last_recorded(listed(project.checkout("billing"))) is None
+    assert rescue.recorded_runs(listed(project.checkout("billing"))) == []
 
 
 def test_old_runs_are_let_go_with_the_next_move(project: Project, remotes: Remotes, workspace: Workspace) -> None:

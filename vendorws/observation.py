@@ -31,6 +31,7 @@ from vendorws.model import (
     Tips,
 )
 from vendorws.obstacles import Obstacles, find_obstacles
+from vendorws.processes import Finished
 from vendorws.repository import (
     Config,
     GitDirectory,
@@ -63,9 +64,7 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
     if not isinstance(ground, _Ground):
         return ground
     git = runner.inside(path).with_environment(_LOOK_ONLY)
-    status = git.run(*_STATUS)
-    if status.code != 0 and find_submodules(git, path, ()) != Submodules():
-        status = git.run(*_STATUS, "--ignore-submodules=all")  # one that is broken keeps git from telling the rest
+    status = _run_status(git, path)
     if status.code != 0:
         if "not a git repository" in status.stderr:
             return Broken("git does not take it for a repository")
@@ -75,6 +74,23 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
     if said.branch is None and is_on_branch(ground.directory, "(detached)"):  # a name that git status cannot tell
         said = replace(said, branch="(detached)")
     return _Look(git, pin, path, ground.directory, ground.config, refs, said).checkout(tips)
+
+
+def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
+    """The same checkout with what is in the way of a move to `commit`, instead of to the pin. Raises GitFailed."""
+    path = runner.vendor / pin.name
+    git = runner.inside(path).with_environment(_LOOK_ONLY)
+    changed = _parse_status(_run_status(git, path).text).paths
+    found = find_obstacles(git, path, str(checkout.head), commit, changed)
+    submodules = replace(checkout.submodules, replaced=found.submodules)
+    return replace(checkout, in_the_way=found.paths, hidden=found.hidden, submodules=submodules)
+
+
+def _run_status(git: Git, path: Path) -> Finished:
+    status = git.run(*_STATUS)
+    if status.code != 0 and find_submodules(git, path, ()) != Submodules():
+        return git.run(*_STATUS, "--ignore-submodules=all")  # one that is broken keeps git from telling the rest
+    return status
 
 
 def observe_submodules(git: Git, place: Path) -> Submodules:

@@ -36,8 +36,8 @@ def find_obstacles(git: Git, checkout: Path, start: str, end: str, dirty: Collec
     leaving = {path for path, (_, new) in changed.items() if new == _NOTHING}
     untracked = {
         blocker
-        for path, (old, _) in changed.items()
-        if old == _NOTHING and not _inside(path, submodules)
+        for path, (old, new) in changed.items()
+        if old == _NOTHING and not _inside(path, submodules) and not (new == _SUBMODULE and _is_cloned(checkout / path))
         for blocker in _blockers(checkout, path, leaving)
     }
     paths = (changed.keys() & set(dirty)) | hidden | untracked
@@ -57,6 +57,11 @@ def _replaced(checkout: Path, path: str, changed: dict[str, tuple[str, str]]) ->
     if old != _SUBMODULE or new == _SUBMODULE or not place.is_dir() or place.is_symlink() or not any(place.iterdir()):
         return False
     return new != _NOTHING or any(_inside(other, {path}) for other in changed)
+
+
+def _is_cloned(place: Path) -> bool:
+    """Whether a submodule that was taken away left its clone behind; git takes it up again as it is."""
+    return (place / ".git").exists() and not place.is_symlink()
 
 
 def _inside(path: str, folders: Collection[str]) -> bool:

@@ -108,12 +108,13 @@ def _respelt(pin: Pin, checkout: Checkout) -> bool:
 
 
 def _sync(pin: Pin, *options: str) -> str:
-    return _shell("vendorws", "sync", *options, pin.name)
+    return shell_command("vendorws", "sync", *options, pin.name)
 
 
-def _git(at: str, *arguments: str) -> str:
+def git_command(at: str, *arguments: str) -> str:
+    """git in the checkout that is typed as `at`, for a POSIX shell."""
     literally = ["--literal-pathspecs"] if any(set("*?[\\:") & set(path) for path in _paths(arguments)) else []
-    return _shell("git", *literally, "-C", at, *arguments)
+    return shell_command("git", *literally, "-C", at, *arguments)
 
 
 def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,10 +123,11 @@ def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _move_aside(at: str) -> str:
-    return _shell("mv", at, f"{at}.aside")
+    return shell_command("mv", at, f"{at}.aside")
 
 
-def _shell(*words: str) -> str:
+def shell_command(*words: str) -> str:
+    """These words as one line for a POSIX shell."""
     return " ".join(map(_quoted, words))
 
 
@@ -142,7 +144,8 @@ def commits(count: int) -> str:
     return "1 commit" if count == 1 else f"{count} commits"
 
 
-def _some(paths: tuple[str, ...]) -> str:
+def some(paths: tuple[str, ...]) -> str:
+    """The first few of them."""
     shown = ", ".join(paths[:3])
     return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
 
@@ -195,7 +198,7 @@ class _Case:
         else:
             what, verb = "go on with it", _GO_ON[operation]
         reason = f"a {operation} is in progress; {what}"
-        return Refuse(state=State.OPERATION, reason=reason, command=_git(self.at, *verb))
+        return Refuse(state=State.OPERATION, reason=reason, command=git_command(self.at, *verb))
 
     def _interrupted(self) -> Step:
         reason = "a run was interrupted here; what it left half-done is put back first"
@@ -225,7 +228,7 @@ class _Case:
         return Refuse(
             state=State.GONE,
             reason=gone or f"{what} does not exist on {self.checkout.remote}",
-            command=_git(self.at, "ls-remote", str(self.checkout.remote)),
+            command=git_command(self.at, "ls-remote", str(self.checkout.remote)),
         )
 
     def _unborn(self, target: Target) -> Step:
@@ -246,21 +249,21 @@ class _Case:
             paths = (*submodules.missing, *(submodule.path for submodule in submodules.behind))
             return UpdateSubmodules(
                 state=State.SUBMODULE,
-                reason=f"submodule {_some(paths)} to be brought to its recorded commit",
+                reason=f"submodule {some(paths)} to be brought to its recorded commit",
                 submodules=submodules,
                 command=self._sync(),
             )
         if submodules.broken:
             return Refuse(
                 state=State.SUBMODULE,
-                reason=f"submodule {_some(submodules.broken)} is no working git repository",
+                reason=f"submodule {some(submodules.broken)} is no working git repository",
                 command=_move_aside(f"{self.at}/{submodules.broken[0]}"),
             )
         if submodules.stuck:
             return Refuse(
                 state=State.SUBMODULE,
-                reason=f"submodule {_some(submodules.stuck)} holds work of its own; record it, or move it aside",
-                command=_git(self.at, "add", "--", *submodules.stuck),
+                reason=f"submodule {some(submodules.stuck)} holds work of its own; record it, or move it aside",
+                command=git_command(self.at, "add", "--", *submodules.stuck),
             )
         return Keep(state=State.IN_SYNC, reason="in sync")
 
@@ -275,7 +278,7 @@ class _Case:
         if not checkout.ahead:
             return self._behind(target)
         if not checkout.behind:
-            push = _git(self.at, "push", str(checkout.remote), "HEAD")
+            push = git_command(self.at, "push", str(checkout.remote), "HEAD")
             return Keep(state=State.AHEAD, reason=f"{checkout.ahead} unpushed", command=push)
         return self._diverged(target)
 
@@ -284,7 +287,7 @@ class _Case:
         if checkout.changes.conflicted:
             return self._blocked("with conflicts to resolve first")
         if blocking := (*checkout.in_the_way, *checkout.submodules.replaced):
-            return self._blocked(f"but {_some(blocking)} would be overwritten")
+            return self._blocked(f"but {some(blocking)} would be overwritten")
         return FastForward(
             state=State.BEHIND,
             reason=f"{checkout.behind} behind",
@@ -296,7 +299,7 @@ class _Case:
 
     def _blocked(self, why: str) -> Step:
         reason = f"{self.checkout.behind} behind, {why}"
-        return Refuse(state=State.BLOCKED, reason=reason, command=_clear(self.at, self.checkout))
+        return Refuse(state=State.BLOCKED, reason=reason, command=clear_the_way(self.at, self.checkout))
 
     def _rewritten(self, target: Target) -> Step:
         checkout = self.checkout
@@ -304,7 +307,7 @@ class _Case:
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{target.name} was rewritten on {checkout.remote}, and there are local changes",
-                command=_clear(self.at, checkout),
+                command=clear_the_way(self.at, checkout),
             )
         return Follow(
             state=State.REWRITTEN,
@@ -322,12 +325,12 @@ class _Case:
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{upstream} was rewritten under your {commits(checkout.own)}",
-                command=_git(self.at, "rebase", "--onto", upstream, _short(checkout.fork)),
+                command=git_command(self.at, "rebase", "--onto", upstream, _short(checkout.fork)),
             )
         return Refuse(
             state=State.DIVERGED,
-            reason=f"diverged {counts}: rebase, or `{_git(self.at, 'merge', upstream)}`",
-            command=_git(self.at, "rebase", *(["--autostash"] if checkout.changes.tracked else []), upstream),
+            reason=f"diverged {counts}: rebase, or `{git_command(self.at, 'merge', upstream)}`",
+            command=git_command(self.at, "rebase", *(["--autostash"] if checkout.changes.tracked else []), upstream),
         )
 
     # -- elsewhere -------------------------------------------------------------------------------------------
@@ -353,7 +356,7 @@ class _Case:
             return Refuse(
                 state=State.DETACHED,
                 reason=f"detached, with {commits(checkout.unpublished)} on no branch",
-                command=_git(self.at, "switch", "-c", f"my-work-{head[:7]}"),
+                command=git_command(self.at, "switch", "-c", f"my-work-{head[:7]}"),
             )
         placed = checkout.placed
         tag_stayed = placed is not None and placed.ref == self.pin.ref and placed.commit == head
@@ -361,7 +364,7 @@ class _Case:
             return Refuse(
                 state=State.TAG_MOVED,
                 reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
-                command=_clear(self.at, checkout) if _has_changes(checkout) else self._sync("--switch"),
+                command=clear_the_way(self.at, checkout) if _has_changes(checkout) else self._sync("--switch"),
             )
         return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {_name(target)}", target)
 
@@ -370,10 +373,12 @@ class _Case:
         local = self.checkout.local
         if local is not None and local.worktree is not None:
             held = f"{reason}, but {target.name} is checked out in {local.worktree}"
-            return Refuse(state=state, reason=held, command=_git(self.at, "worktree", "list"))
+            return Refuse(state=state, reason=held, command=git_command(self.at, "worktree", "list"))
         if _has_changes(self.checkout):
             return Refuse(
-                state=state, reason=f"{reason}, but there are local changes", command=_clear(self.at, self.checkout)
+                state=state,
+                reason=f"{reason}, but there are local changes",
+                command=clear_the_way(self.at, self.checkout),
             )
         return Switch(state=state, reason=reason, target=target, command=self._sync())
 
@@ -405,16 +410,16 @@ def _has_changes(checkout: Checkout) -> bool:
     return bool(checkout.changes.tracked or checkout.in_the_way or checkout.submodules.replaced)
 
 
-def _clear(at: str, checkout: Checkout) -> str:
+def clear_the_way(at: str, checkout: Checkout) -> str:
     """Put what is in the way into the stash; naming the paths takes ignored files along too. Conflicts come first."""
     if checkout.changes.conflicted:
-        return _git(at, "status")
+        return git_command(at, "status")
     if checkout.submodules.replaced:
         return _move_aside(f"{at}/{checkout.submodules.replaced[0]}")
-    look = [_git(at, "update-index", flag, "--", *checkout.hidden) for flag in _HIDING if checkout.hidden]
-    add = [_git(at, "add", "--", *checkout.announced)] if checkout.announced else []
+    look = [git_command(at, "update-index", flag, "--", *checkout.hidden) for flag in _HIDING if checkout.hidden]
+    add = [git_command(at, "add", "--", *checkout.announced)] if checkout.announced else []
     paths = ("--all", "--", *checkout.in_the_way) if checkout.in_the_way else ()
-    return " && ".join([*look, *add, _git(at, "stash", "push", *paths)])
+    return " && ".join([*look, *add, git_command(at, "stash", "push", *paths)])
 
 
 _HIDING = ("--no-assume-unchanged", "--no-skip-worktree")

@@ -7,7 +7,8 @@ For each run that moves something in a repository, `refs/vendorws/runs/<run>/` h
     now/HEAD, now/heads/<branch>, now-on/<branch>  the same after the run's last move
 
 so that a commit is never reachable by the reflog alone, and `vendorws undo` knows both ends. A run is named after
-its start, `20261123T214500.123456Z-1a2b`, and names sort by time.
+its start, `20261123T214500.123456Z-1a2b`, and names sort by time. An undo is a run too, and its name says of which
+one: `20261123T220000.123456Z-undo-20261123T214500.123456Z`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ RUNS = "refs/vendorws/runs/"
 KEEP_DAYS = 30
 KEEP_RUNS = 20
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
+_UNDO = "undo-"
 
 
 def run_name(now: datetime, salt: str) -> str:
@@ -29,10 +31,29 @@ def run_name(now: datetime, salt: str) -> str:
     return f"{now.astimezone(timezone.utc).strftime(_STAMP)}-{salt}"
 
 
+def undo_name(now: datetime, undone: str) -> str:
+    """The name of a run that starts at `now` and puts back what the run `undone` moved."""
+    return run_name(now, f"{_UNDO}{_stamp(undone)}")
+
+
+def is_undo(run: str) -> bool:
+    """Whether a run puts back what another one moved."""
+    return run.partition("-")[2].startswith(_UNDO)
+
+
+def is_undo_of(run: str, other: str) -> bool:
+    """Whether `run` puts back what the run `other` moved."""
+    return is_undo(run) and run.endswith(f"-{_UNDO}{_stamp(other)}")
+
+
+def _stamp(run: str) -> str:
+    return run.partition("-")[0]
+
+
 def run_started(run: str) -> datetime | None:
     """When a run started, or None where the name is not one of ours."""
     try:
-        return datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=timezone.utc)
+        return datetime.strptime(_stamp(run), _STAMP).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
 
@@ -121,14 +142,11 @@ class Recorded:
     now: Position
 
 
-def last_recorded(refs: Mapping[str, str]) -> Recorded | None:
-    """The newest complete run among all rescue refs (full ref name to object name)."""
+def recorded_runs(refs: Mapping[str, str]) -> list[Recorded]:
+    """Every complete run among all refs (full ref name to object name), the newest first."""
     runs = sorted({ref.removeprefix(RUNS).split("/", 1)[0] for ref in refs if ref.startswith(RUNS)}, reverse=True)
-    for run in runs:
-        was, now = _position(refs, f"{RUNS}{run}/was"), _position(refs, f"{RUNS}{run}/now")
-        if was is not None and now is not None:
-            return Recorded(run, was, now)
-    return None
+    found = ((run, _position(refs, f"{RUNS}{run}/was"), _position(refs, f"{RUNS}{run}/now")) for run in runs)
+    return [Recorded(run, was, now) for run, was, now in found if was is not None and now is not None]
 
 
 def _lines(prefix: str, position: Position, there: Collection[str]) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vendorws.commands import options as shared
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vendorws.errors import ExitCode
+    from vendorws.undo import Result, Undone
 
 
 def undo(
@@ -31,7 +37,6 @@ def undo(
       vendorws undo acme-billing      put one repository back
     """
     from vendorws import terminal, undo
-    from vendorws.errors import visible
     from vendorws.gitcmd import require_git
     from vendorws.pins import read_valid_requirements
     from vendorws.settings import read_settings
@@ -40,19 +45,65 @@ def undo(
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     pins = shared.select(read_valid_requirements(settings).pins, shared.chosen(names))
     out, err = terminal.console(sys.stdout), terminal.console(sys.stderr)
-    report = undo.undo_last_run(
-        settings,
-        pins,
+    here = shared.shown_path(settings.root)
+    how = undo.Options(
         dry_run=dry_run,
         wait=wait,
         on_wait=lambda who: err.print(f"{who}; waiting for it"),
         trace=shared.tracer(verbose=verbose),
+        at=lambda pin: str(here / pin.path),
+        project=shared.typed_project(project, requirement),
     )
-    if report.run is None:
+    undone = undo.undo_last_run(settings, pins, how)
+    if undone.run is None:
         out.print("No run is noted here: nothing was moved, or it is too long ago.")
-        raise typer.Exit(0)
-    out.print(f"The last run that moved something started on {undo.when(report.run)}.")
-    width = max(len(name) for name, _ in report.lines)
-    for name, text in report.lines:
-        out.print(visible(f"{name.ljust(width)}  {text}"))
-    raise typer.Exit(int(report.exit_code))
+    else:
+        out.print(f"The last run that moved something started on {undo.when(undone.run)}.")
+    show(out, err, undone, dry_run=dry_run)
+    raise typer.Exit(int(exit_code(undone)))
+
+
+def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
+    """A line for each repository, then what failed, then the command for each that waits for the developer."""
+    from vendorws.errors import visible
+    from vendorws.model import Failure, Outcome
+    from vendorws.report import failure_lines
+    from vendorws.undo import Leave
+
+    width = max((len(result.pin.name) for result in undone.results), default=0)
+    for result in undone.results:
+        out.print(visible(f"{result.pin.name.ljust(width)}  {said(result, dry_run=dry_run)}"))
+    for result in undone.results:
+        if isinstance(result.what, Failure):
+            for line in failure_lines(Outcome(result.pin, (), None, None, result.what, 0)):
+                err.print(line)
+    helpful = [(r.pin.name, r.what.command) for r in undone.results if isinstance(r.what, Leave) and r.what.command]
+    if helpful:
+        err.print("Waiting for you:")
+    for name, command in helpful:
+        err.print(f"  {name.ljust(width)}  -> {command}")
+
+
+def said(result: Result, *, dry_run: bool) -> str:
+    """What became of one repository, in one line."""
+    from vendorws.model import Failure
+    from vendorws.undo import Leave, PutBack
+
+    what = result.what
+    if isinstance(what, PutBack):
+        return f"{'would put' if dry_run else 'put'} back {what.text}"
+    if isinstance(what, Leave):
+        return f"left as it is: {what.reason}"
+    return f"failed: {what.message}" if isinstance(what, Failure) else "it is where it was already"
+
+
+def exit_code(undone: Undone) -> ExitCode:
+    """The worst that came of it."""
+    from vendorws.errors import ExitCode
+    from vendorws.model import Failure
+    from vendorws.report import worst
+    from vendorws.undo import Leave
+
+    failures = [result.what.exit_code for result in undone.results if isinstance(result.what, Failure)]
+    left = any(isinstance(result.what, Leave) for result in undone.results)
+    return worst([*failures, ExitCode.ATTENTION if left else ExitCode.DONE])
