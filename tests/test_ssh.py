@@ -64,7 +64,10 @@ class Wrapper:
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self.path = sandbox.bin / name
         self._log = sandbox.root / f"{name}.log"
-        self.path.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> "{self._log}"\necho >> "{self._log}"\nexec ssh "$@"\n')
+        # One write for each call: others are made at the same time.
+        self.path.write_text(
+            f'#!/bin/sh\ncall=$(printf "%s|" "$@")\nprintf "%s\\n" "$call" >> "{self._log}"\nexec ssh "$@"\n'
+        )
         self.path.chmod(0o755)
 
     @property
