@@ -81,11 +81,12 @@ def outcome(
 
 
 def test_a_row_has_everything_that_is_known() -> None:
-    finding = checkout(changes=Changes(staged=1, unstaged=2, untracked=3, conflicted=4), stashes=1)
+    changes = Changes(staged=1, unstaged=2, untracked=3, conflicted=4)
+    finding = checkout(branch="mine", changes=changes, stashes=1)
     assert report.status_row(outcome(AHEAD, finding=finding)) == report.Row(
         name="billing",
         pin="main",
-        at="main",
+        at="mine",
         standing="2 unpushed",
         changes="4 conflicted, 1 staged, 2 unstaged, 3 untracked, 1 stash",
         command="git -C vendor/billing push origin HEAD",
@@ -96,12 +97,13 @@ def test_a_row_has_everything_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("finding", "at"),
     [
-        (Missing(), "-"),
+        (Missing(), ""),
         (checkout(branch=None), "(0123456789)"),
-        (checkout(branch=None, head=None), "-"),
+        (checkout(branch=None, head=None), ""),
         (checkout(branch="feature/x"), "feature/x"),
+        (checkout(branch="main"), ""),
     ],
-    ids=["missing", "detached", "no commit", "branch"],
+    ids=["missing", "detached", "no commit", "branch", "the pin's branch"],
 )
 def test_a_row_says_what_is_checked_out(finding: Finding, at: str) -> None:
     assert report.status_row(outcome(finding=finding)).at == at
@@ -110,6 +112,18 @@ def test_a_row_says_what_is_checked_out(finding: Finding, at: str) -> None:
 def test_a_pin_without_a_ref_is_the_default_branch() -> None:
     pin = Pin("billing", "ssh://git@example.test/b", None, None, (), None, "requirements.txt", 1)
     assert report.status_row(outcome(pin=pin)).pin == "(default)"
+
+
+def test_a_row_says_nothing_twice() -> None:
+    by_commit = Pin("billing", PIN.url, COMMIT, None, (), None, "requirements.txt", 1)
+    row = report.status_row(outcome(pin=by_commit, finding=checkout(branch=None)))
+    assert (row.pin, row.at) == ("0123456789", "")
+    mine = Keep(state=State.OTHER_BRANCH, reason="on mine, the pin is branch main")
+    row = report.status_row(outcome(mine, finding=checkout(branch="mine")))
+    assert (row.at, row.standing) == ("mine", "not at the pin")
+    detached = Refuse(state=State.DETACHED, reason="detached at 0123456789, the pin is branch main")
+    row = report.status_row(outcome(detached, finding=checkout(branch=None)))
+    assert (row.at, row.standing) == ("(0123456789)", "detached, not at the pin")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import sys
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from tests.support.project import Project
 from tests.support.terminal import on_terminal
 from vendorws import terminal
 from vendorws.model import Outcome, Pin
 from vendorws.report import Row
-from vendorws.terminal import LiveProgress, PlainProgress, console, is_live, print_rows
+from vendorws.terminal import LiveProgress, PlainProgress, console, is_live, print_rows, print_wrapped, wrapped
 
 
 class Screen(io.StringIO):
@@ -122,6 +123,57 @@ def test_on_a_narrow_screen_the_command_goes_below(monkeypatch: pytest.MonkeyPat
     out = Screen()
     print_rows(console(out, "never"), ROWS)
     assert out.getvalue().count("\n") == 3
+
+
+LONG = [
+    row("billing", at="", standing="diverged 3/2: rebase, or `git -C vendor/billing merge origin/main`", style="red"),
+    row("theme", at="my-fix", standing="the pin is branch main", changes="1 staged, 2 unstaged", command="vendorws x"),
+]
+
+
+def test_on_a_narrower_screen_the_standing_goes_on_below_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No word is cut in two, and neither is a command that is to be pasted."""
+    monkeypatch.setenv("COLUMNS", "60")
+    out = Screen()
+    print_rows(console(out, "never"), LONG)
+    assert out.getvalue() == (
+        "billing  main          diverged 3/2: rebase, or\n"
+        "                       `git -C vendor/billing merge origin/main`\n"
+        "theme    main  my-fix  the pin is branch main  1 staged, 2\n"
+        "                       unstaged\n"
+        "    -> vendorws x\n"
+    )
+
+
+def test_a_column_that_is_empty_takes_no_room() -> None:
+    out = io.StringIO()
+    print_rows(console(out), [row("a", at=""), row("b", at="", changes="1 stash")])
+    assert out.getvalue() == "a  main  in sync\nb  main  in sync  1 stash\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "indent", "shown"),
+    [
+        ("one two three", 20, 4, "one two three"),
+        ("one two three", 9, 2, "one two\n  three"),
+        ("name  one two three", 14, 6, "name  one two\n      three"),
+        ("name  one two three", 10, 6, "name  one\n    two\n    three"),
+        ("see https://example.test/long/path now", 12, 2, "see\n  https://example.test/long/path\n  now"),
+        ("type (`git push`).", 12, 2, "type\n  (`git push`)."),
+        ("機能 機能 機能", 9, 2, "機能 機能\n  機能"),
+        ("", 9, 2, ""),
+    ],
+)
+def test_a_line_is_broken_between_words(text: str, width: int, indent: int, shown: str) -> None:
+    assert wrapped(Text(text), width, indent).plain == shown
+
+
+def test_a_long_line_is_broken_for_a_screen_only() -> None:
+    shown = []
+    for out in (Screen(), io.StringIO()):
+        print_wrapped(console(out, "never"), "word " * 30)
+        shown.append(out.getvalue().count("\n"))
+    assert shown == [2, 1]
 
 
 def test_wide_characters_line_up_too() -> None:

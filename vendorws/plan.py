@@ -239,7 +239,7 @@ class _Case:
                 reason="a new repository with files of your own, and no commit",
                 command=_move_aside(self.at),
             )
-        return Switch(state=State.UNBORN, reason=f"no commit yet; goes to {_name(target)}", target=target)
+        return Switch(state=State.UNBORN, reason=f"no commit yet; goes to {target_text(target)}", target=target)
 
     # -- at the pin ------------------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class _Case:
 
     def _pin_changed(self, target: Target) -> Step:
         checkout = self.checkout
-        reason = f"the pin is now {_name(target)}"
+        reason = f"the pin is now {target_text(target)}"
         if checkout.unpublished and not self.wish.switch:
             blocked = f"{reason}, but {checkout.branch} has {commits(checkout.unpublished)} unpushed"
             return Refuse(state=State.PIN_CHANGED, reason=blocked, command=self._sync("--switch"))
@@ -366,7 +366,7 @@ class _Case:
                 reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
                 command=clear_the_way(self.at, checkout) if _has_changes(checkout) else self._sync("--switch"),
             )
-        return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {_name(target)}", target)
+        return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {target_text(target)}", target)
 
     def _go(self, state: State, reason: str, target: Target) -> Step:
         """To the target, unless there are changes that would have to come along."""
@@ -384,7 +384,7 @@ class _Case:
 
     def _on_another_branch(self, branch: str, target: Target) -> Step:
         checkout = self.checkout
-        reason = f"on {branch}, the pin is {_name(target)}"
+        reason = f"on {branch}, the pin is {target_text(target)}"
         if self.wish.switch:
             return self._go(State.OTHER_BRANCH, reason, target)
         local = checkout.local
@@ -400,7 +400,8 @@ class _Case:
         return Keep(state=State.OTHER_BRANCH, reason=reason, command=command)
 
 
-def _name(target: Target) -> str:
+def target_text(target: Target) -> str:
+    """What a pin points at, as reasons call it."""
     if target.kind is TargetKind.COMMIT:
         return f"commit {_short(target.commit)}"
     return f"{target.kind.value} {target.name}"

@@ -5,6 +5,7 @@ Everything here is pure. Text and JSON are two renderings of the same values.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from vendorws.model import (
     TakeBack,
     UpdateSubmodules,
 )
-from vendorws.plan import commits
+from vendorws.plan import commits, target_text
 from vendorws.redaction import redact
 
 SCHEMA_VERSION = 1
@@ -38,7 +39,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One repository on one line; `style` names the colour that says the same as the words."""
+    """One repository on one line; `style` names the colour that says the same as the words.
+
+    No cell says what the one before it has said: `at` is empty where it is what the pin names.
+    """
 
     name: str
     pin: str
@@ -55,23 +59,44 @@ class Row:
 def status_row(outcome: Outcome) -> Row:
     """Where one repository stands: its pin, what is checked out, the standing, local changes, the next command."""
     checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
+    pin, at = _pin(outcome.pin.ref), _at(checkout)
     return Row(
         name=outcome.pin.name,
-        pin=visible(outcome.pin.ref or "(default)"),
-        at=visible(_at(checkout)),
-        standing=visible(_standing(outcome)),
+        pin=visible(pin),
+        at="" if at in (pin, f"({pin})") else visible(at),
+        standing=visible(_beside_its_place(_standing(outcome), checkout)),
         changes=_changes(checkout),
         command=next_command(outcome) or "",
         style=_style(outcome),
     )
 
 
+_FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+
+
+def _pin(ref: str | None) -> str:
+    if ref is None:
+        return "(default)"
+    return ref[:10] if _FULL_COMMIT.fullmatch(ref) else ref
+
+
 def _at(checkout: Checkout | None) -> str:
     if checkout is None:
-        return "-"
+        return ""
     if checkout.branch is not None:
         return checkout.branch
-    return f"({checkout.head[:10]})" if checkout.head else "-"
+    return f"({checkout.head[:10]})" if checkout.head else ""
+
+
+def _beside_its_place(standing: str, checkout: Checkout | None) -> str:
+    """A standing without the names of the pin and of what is checked out, which the cells before it say."""
+    if checkout is None:
+        return standing
+    if checkout.target is not None:
+        standing = standing.replace(f"the pin is {target_text(checkout.target)}", "not at the pin", 1)
+    if checkout.branch is not None:
+        return standing.removeprefix(f"on {checkout.branch}, ")
+    return standing.replace(f"detached at {str(checkout.head)[:10]}", "detached", 1)
 
 
 def _standing(outcome: Outcome) -> str:

@@ -5,9 +5,10 @@ This is where rich lives. Results go to standard output, everything about the wa
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
@@ -36,12 +37,18 @@ def console(stream: TextIO, color: str = "auto") -> Console:
 
 
 def print_rows(out: Console, rows: Sequence[Row]) -> None:
-    """One aligned line for each repository; where the screen is too narrow the next command goes below its line."""
-    columns = [_column([getattr(row, name) for row in rows]) for name in ("name", "pin", "at", "standing", "changes")]
-    lines = [_line(row, cells) for row, cells in zip(rows, zip(*columns, strict=True), strict=True)]
+    """One aligned line for each repository.
+
+    Where the screen is too narrow, the next command goes below its line; where it is narrower still, the standing goes
+    on below itself.
+    """
+    lines = _lines(rows, (*_PLACE, *_REST))
     margin = max((line.cell_len for line in lines), default=0)
     longest = max((cell_len(row.command) for row in rows), default=0)
-    beside = not out.file.isatty() or margin + len(_ARROW) + longest <= out.width
+    beside = not _is_screen(out) or margin + len(_ARROW) + longest <= out.width
+    if not beside and margin > out.width:
+        aligned = _PLACE if _indent(rows, _PLACE) <= out.width // 2 else _PLACE[:1]
+        lines = [wrapped(line, out.width, _indent(rows, aligned)) for line in _lines(rows, aligned)]
     shown: list[Text] = []
     for row, line in zip(rows, lines, strict=True):
         if row.command and beside:
@@ -51,28 +58,74 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
         out.print(*shown, sep="\n")
 
 
+def print_wrapped(out: Console, line: Text | str, indent: int = 4) -> None:
+    """One line; where a screen is too narrow for it, it goes on `indent` to the right."""
+    text = Text(line) if isinstance(line, str) else line
+    out.print(wrapped(text, out.width, indent) if _is_screen(out) else text)
+
+
 def print_quietly(out: Console, lines: Sequence[str]) -> None:
     """What is worth knowing, but asks for nothing."""
     for line in lines:
-        out.print(Text(line, style="dim"))
+        print_wrapped(out, Text(line, style="dim"))
 
 
+def wrapped(line: Text, width: int, indent: int) -> Text:
+    """`line` in pieces that fit into `width`, all but the first one `indent` to the right.
+
+    It is broken between words only, and never inside `backticks`: what they hold is there to be pasted.
+    """
+    indent = indent if indent <= width // 2 else 4
+    starts: list[int] = []
+    begin, room = 0, width
+    for word in _WORDS.finditer(line.plain, min(indent, len(line))):
+        is_whole = line.plain[word.start() - 1 : word.start()].isspace()
+        if is_whole and word.start() > begin and cell_len(line.plain[begin : word.end()]) > room:
+            starts.append(begin := word.start())
+            room = width - indent
+    pieces = line.divide(starts)
+    for piece in pieces:
+        piece.rstrip()
+    return Text("\n" + " " * indent).join(pieces)
+
+
+_WORDS = re.compile(r"[^\s`]*`[^`]*`\S*|\S+")
+_PLACE, _REST = ("name", "pin", "at"), ("standing", "changes")
+_GAP = "  "
 _ARROW = "  -> "
 
 
-def _line(row: Row, cells: Sequence[str]) -> Text:
-    name, pin, at, standing, changes = cells
-    line = Text(f"{name}  ", style="bold")
-    line.append(f"{pin}  {at}  ", style="not bold")
-    line.append(standing, style=f"not bold {row.style}")
-    line.append(f"  {changes}", style="not bold")
+def _is_screen(out: Console) -> bool:
+    return out.file.isatty()
+
+
+def _lines(rows: Sequence[Row], aligned: Sequence[str]) -> list[Text]:
+    """The cells of each row side by side; those called `aligned` line up, and a column without any is left out."""
+    widths = _widths(rows, aligned)
+    return [_line(row, widths) for row in rows]
+
+
+def _line(row: Row, widths: Mapping[str, int]) -> Text:
+    styles = {"name": "bold", "standing": row.style}
+    line = Text()
+    for name in (*_PLACE, *_REST):
+        cell = getattr(row, name)
+        width = widths.get(name, cell_len(cell))
+        if width:
+            line.append(set_cell_size(cell, width), style=styles.get(name, ""))
+            line.append(_GAP)
     line.rstrip()
     return line
 
 
-def _column(cells: Sequence[str]) -> list[str]:
-    width = max(map(cell_len, cells), default=0)
-    return [set_cell_size(cell, width) for cell in cells]
+def _indent(rows: Sequence[Row], aligned: Sequence[str]) -> int:
+    return sum(width + len(_GAP) for width in _widths(rows, aligned).values())
+
+
+def _widths(rows: Sequence[Row], names: Sequence[str]) -> dict[str, int]:
+    """How wide the columns are, as far as there is anything in them."""
+    widths = {name: max((cell_len(getattr(row, name)) for row in rows), default=0) for name in names}
+    return {name: width for name, width in widths.items() if width}
 
 
 class PlainProgress:

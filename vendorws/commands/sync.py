@@ -117,12 +117,12 @@ def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequ
             continue
         line = Text(f"{outcome.pin.name.ljust(width)}  ", style="bold")
         line.append(text(outcome), style=f"not bold {style}".strip())
-        out.print(line)
+        terminal.print_wrapped(out, line, width + 2)
     if not quiet:
         terminal.print_quietly(out, report.orphan_lines(orphans))
     for outcome in result.outcomes:
         for said in report.failure_lines(outcome):
-            err.print(said)
+            terminal.print_wrapped(err, said)
     waiting = report.waiting_lines(result.outcomes)
     for advice in ("Waiting for you:", *waiting) if waiting else ():
         err.print(advice)
