@@ -20,7 +20,7 @@ test: $(VENV)/.installed-test ## run the tests, but for the slow ones and those 
 test-all: $(VENV)/.installed-test ## run every test; without a Docker engine some skip and say so
 	$(PYTEST) $(ARGS)
 
-bench: $(VENV)/.installed ## race plain git and the other tools; ARGS=--quick takes two minutes; needs openssh-server
+bench: $(VENV)/.installed-bench ## race plain git and the other tools; ARGS=--quick takes two minutes; needs openssh-server
 	$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-lint ## ruff and mypy, as CI runs them
@@ -56,7 +56,8 @@ $(VENV)/.python:
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
 $(VENV)/.installed-lint: EXTRA := [lint]
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint: $(VENV)/.python pyproject.toml
+$(VENV)/.installed-bench: EXTRA := [bench]
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint $(VENV)/.installed-bench: $(VENV)/.python pyproject.toml
 	@echo "==> installing vendorws$(EXTRA) into $(VENV)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable ".$(EXTRA)"
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from benchmarks.measure import measure
 from benchmarks.race import Race, Result
 from benchmarks.server import RAISED, git_host
 from benchmarks.table import race_table, table
+from vendorws.pins import read_requirements
+from vendorws.settings import read_settings
 
 _GIT_CONFIG = """\
 [user]
@@ -43,6 +46,7 @@ def main() -> None:
         "loopback": lambda: _loopback(folder, options),
         "far": lambda: _far(folder, options),
         "limits": lambda: _limits(folder, options),
+        "less": lambda: _less(folder, options),
         "offline": lambda: _offline(folder, options),
         "start": lambda: _start_up(folder, options),
         "growth": lambda: _growth(folder, options),
@@ -55,7 +59,7 @@ def main() -> None:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="loopback, far, limits, offline, start, growth; all without any")
+    parser.add_argument("parts", nargs="*", help="loopback, far, limits, less, offline, start, growth; all without any")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes: fewer packages, two rounds")
     parser.add_argument("-n", "--packages", type=int, help="how many packages (50, quick: 10)")
     parser.add_argument("--rounds", type=int, help="how often each tool runs (5, quick: 2)")
@@ -106,6 +110,27 @@ def _limits(folder: Path, options: argparse.Namespace) -> str:
     )
 
 
+def _less(folder: Path, options: argparse.Namespace) -> str:
+    """What the mirrors and partial clones save."""
+    cache = folder / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    ways = [
+        tools.vendorws(),
+        tools.vendorws("--cache", str(cache), name="vendorws --cache, filled"),
+        tools.vendorws("--filter", "blob:none", name="vendorws --filter blob:none"),
+    ]
+    with git_host(folder / "host", round_trip=options.round_trip) as host:
+        race = Race(folder / "race", host, _packages(folder, options.packages), _say)
+        race.run(
+            [tools.vendorws("--cache", str(cache), name="vendorws --cache, empty")], 1, works=("cold",), count=False
+        )
+        results = race.run(ways, options.rounds, works=("cold",), count=False)
+    rows = [[result.tool, f"{result.figures('cold').seconds:.2f}"] for result in results]
+    return (
+        f"## {options.packages} packages, {options.round_trip * 1000:.0f} ms away\n\n{table(['tool', 'cold, s'], rows)}"
+    )
+
+
 def _offline(folder: Path, options: argparse.Namespace) -> str:
     def head(package: Package) -> str:
         return package.head
@@ -132,8 +157,8 @@ def _start_up(folder: Path, options: argparse.Namespace) -> str:
         "vendorws --help": ((*ours, "--help"), {}),
         "completion": ((str(Path(sys.executable).parent / "vendorws"),), completion),
         "vendorws status, no package": ((*ours, "status"), {}),
-        "vendorws list, 10,000 lines": ((*ours, "list", "-r", _many_lines(site)), {}),
         "vendorws list, 1 line": ((*ours, "list", "-r", _many_lines(site, 1)), {}),
+        "vendorws list, 10,000 lines": ((*ours, "list", "-r", _many_lines(site)), {}),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
     for _ in range(5 if options.quick else 15):
@@ -148,7 +173,18 @@ def _start_up(folder: Path, options: argparse.Namespace) -> str:
         [name, *(f"{1000 * value:.0f}" for value in (seconds, seconds - bare[0], cpu - bare[1]))]
         for name, (seconds, cpu) in medians.items()
     ]
-    return f"## Start-up\n\n{table(['command', 'ms', 'more than python', 'of it CPU'], rows)}"
+    reading = statistics.median(_seconds_to_read(_many_lines(site)) for _ in range(5))
+    return (
+        f"## Start-up\n\n{table(['command', 'ms', 'more than python', 'of it CPU'], rows)}\n\n"
+        f"Reading requirements of 10,000 lines takes {reading:.2f} s."
+    )
+
+
+def _seconds_to_read(file: Path) -> float:
+    settings = read_settings(file.parent, requirements=(file,))
+    start = time.perf_counter()
+    read_requirements(settings)
+    return time.perf_counter() - start
 
 
 def _many_lines(site: Path, count: int = 10_000) -> Path:

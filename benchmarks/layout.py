@@ -77,7 +77,7 @@ def _history(name: str, dice: random.Random) -> bytes:
 
 def _commit(branch: str, number: int, files: dict[str, str]) -> bytes:
     when = f"{_FIRST_DATE + 3600 * number} +0000"
-    head = f"commit refs/heads/{branch}\ncommitter Uma Upstream <uma@acme.example> {when}\n".encode()
+    head = f"commit refs/heads/{branch}\ncommitter Upstream <upstream@acme.example> {when}\n".encode()
     body = [head, _data(f"Change {number}\n")]
     for path, text in files.items():
         body += [f"M 100644 inline {path}\n".encode(), _data(text)]

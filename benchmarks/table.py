@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from benchmarks.race import WORKS, Figures, Result
 
-_TITLES = {"cold": "cold", "again": "nothing to do", "status": "status"}
+TITLES = {"cold": "cold", "again": "nothing to do", "status": "status"}
+"""What each piece of work is called where people read it."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -27,7 +28,7 @@ def race_table(results: Sequence[Result], packages: int, works: Sequence[str] = 
     floor = results[0]
     header = ["tool", "got"]
     for work in works:
-        header += [f"{_TITLES[work]}, s", "x floor"]
+        header += [f"{TITLES[work]}, s", "x floor"]
     header += ["peak MB", "git per package", "ssh connections"]
     return table(header, [_row(result, floor, packages, works) for result in results])
 

@@ -59,6 +59,7 @@ def show(out: Console, found: Requirements) -> None:
     from vendorws import listing
 
     width = out.width if out.is_terminal else listing.WIDE
+    lines = []
     for row in listing.rows(found, width):
         line = Text(f"{row.where}  ")
         line.append(f"{row.verdict}  ", style=row.style)
@@ -66,5 +67,5 @@ def show(out: Console, found: Requirements) -> None:
         line.rstrip()
         if out.is_terminal:
             line.truncate(width, overflow="ellipsis")
-        out.print(line)
-    out.print(listing.summary(found))
+        lines.append(line)
+    out.print(Text("\n").join([*lines, Text(listing.summary(found))]))
