@@ -30,13 +30,15 @@ from tests.support.command import Result
 from tests.support.git import git, git_says_yes
 from tests.support.here import Here
 from tests.support.process_tree import running_in
-from tests.support.promises import Stock, broken_promises, take_stock
+from tests.support.promises import DEVELOPER, Stock, broken_promises, take_stock
 from tests.support.remotes import HOST, Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 
 EXAMPLES = {"few": 12, "ci": 500, "nightly": 5_000}
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+SEED = os.environ.get("HYPOTHESIS_SEED")  # read here, for the sandbox of a test lets no such thing in
 STEPS = 16
 SHARES = 5
 """The stories of a larger profile are told in so many tests, so that they can run at the same time."""
@@ -44,12 +46,27 @@ SHARES = 5
 # Few names, so that what upstream does and what the developer does meet often.
 PATHS = ("README.md", "CHANGES", "billing/__init__.py", "new.py", "docs", "docs/index.md", "docs/deep/a.md", "x.local")
 ODD_PATHS = ("it's *odd*", "-rf", ":(top)new.py", "ünï/cödé.txt", "line\nbreak")
-BRANCHES = ("main", "develop", "mine", "feature/x", "trunk", "main-2", "ünï")
+OWN_BRANCHES = ("mine", "feature/x", "main-2", "ünï")
+BRANCHES = ("main", "develop", "trunk", *OWN_BRANCHES)
 REFS = ("main", "develop", "v1.0", "trunk", "refs/heads/main", None)
 SPELLINGS = (
     "ssh://git@github.com/acme/billing.git",
     "https://github.com/acme/billing",
     "ssh://git@github.com/acme/fork.git",
+)
+
+# What is the developer's in the very place that upstream takes next, and how git knows of it.
+CLASHES = (
+    ("README.md", "changed"),
+    ("CHANGES", "staged"),
+    ("new.py", "new"),
+    ("docs", "new"),
+    ("docs/deep/a.md", "new"),
+    ("x.local", "ignored"),
+    ("docs/index.md", "ignored"),
+    ("new.py", "announced"),
+    ("README.md", "assume-unchanged"),
+    ("billing/__init__.py", "skip-worktree"),
 )
 
 paths = st.sampled_from(PATHS + ODD_PATHS)
@@ -79,7 +96,8 @@ class Stories(RuleBasedStateMachine):
         self.checkout = self.root / "vendor" / "billing"
         self.run = Here(self.root)
         self.around = tree(self.world / "shop" / ".git")
-        self.pushed = frozenset(git(self.upstream.bare, "rev-list", "--all").split())
+        self.pushed: frozenset[str] = frozenset()
+        self.learn_of_pushes()
 
     def teardown(self) -> None:
         self.keep_the_promise("sync")
@@ -181,8 +199,16 @@ class Stories(RuleBasedStateMachine):
 
     @rule(path=paths, flag=st.sampled_from(("assume-unchanged", "skip-worktree")), text=texts)
     def hide_a_change(self, path: str, flag: str, text: str) -> None:
-        if self.try_git("update-index", f"--{flag}", "--", path):
+        if self.try_git("update-index", f"--{flag}", "--", path) is not None:
             self.write(path, text)
+
+    @rule(path=paths)
+    def ignore(self, path: str) -> None:
+        if (self.checkout / ".git").is_dir():
+            exclude = self.checkout / ".git" / "info" / "exclude"
+            exclude.parent.mkdir(exist_ok=True)
+            with exclude.open("a", encoding="utf-8") as rows:
+                rows.write(f"/{path}\n")
 
     # -- the developer, in history -----------------------------------------------------------------------------
 
@@ -225,6 +251,14 @@ class Stories(RuleBasedStateMachine):
     )
     def end_something(self, what: str, how: str) -> None:
         self.try_git(what, f"--{how}")
+
+    @rule()
+    def bring_it_in_order(self) -> None:
+        for what in ("merge", "rebase", "cherry-pick", "revert"):
+            self.try_git(what, "--abort")
+        self.try_git("bisect", "reset")
+        self.try_git("stash", "push", "--include-untracked")
+        self.try_git("switch", "main")
 
     @rule(force=st.booleans())
     def push_ones_work(self, force: bool) -> None:
@@ -305,6 +339,27 @@ class Stories(RuleBasedStateMachine):
         self.a_colleague_force_pushes(drop=drop, path=path, text=text)
         self.keep_the_promise("sync")
 
+    @rule(clash=st.sampled_from(CLASHES), text=texts, rewritten=st.booleans())
+    def sync_when_upstream_takes_a_place_of_mine(self, clash: tuple[str, str], text: str, rewritten: bool) -> None:
+        path, how = clash
+        if how == "ignored":
+            self.ignore(path=path)
+        if how in ("assume-unchanged", "skip-worktree"):
+            self.hide_a_change(path=path, flag=how, text="mine, and nowhere else\n")
+        else:
+            self.write(path=path, text="mine, and nowhere else\n")
+        if how in ("staged", "announced"):
+            self.stage(path=path) if how == "staged" else self.announce(path=path)
+        if rewritten:
+            self.sync_when_upstream_was_rewritten(drop=1, path=path, text=text)
+        else:
+            self.sync_when_upstream_has_moved(path=path, text=text)
+
+    @rule(path=paths, text=texts)
+    def sync_when_both_have_committed(self, path: str, text: str) -> None:
+        self.try_git("commit", "--allow-empty", "-m", "Mine")
+        self.sync_when_upstream_has_moved(path=path, text=text)
+
     @rule()
     def sync_again(self) -> None:
         """Another look at what was just brought in order changes nothing."""
@@ -329,11 +384,16 @@ class Stories(RuleBasedStateMachine):
         """Run it, and look for everything that was the developer's."""
         stock = self.stock()
         plain = None if isinstance(stock, Stock) else stock
+        here = None if plain is not None or "--switch" in command or "undo" in command else self.where_i_work()
         result = self.run(*command)
         assert result.exit_code in (0, 1), result
         if isinstance(stock, Stock):
             broken = broken_promises(stock, self.checkout)
             assert broken == [], f"{broken}\n{result}"
+        if here is not None:
+            branch, commits = self.where_i_work()
+            assert branch == here[0], f"the developer worked on {here[0]}\n{result}"
+            assert commits >= here[1], f"the developer's commits are elsewhere\n{result}"
         if plain:
             assert tree(self.checkout) == plain, result
         return result
@@ -342,6 +402,12 @@ class Stories(RuleBasedStateMachine):
         if (self.checkout / ".git").exists():
             return take_stock(self.checkout, self.pushed)
         return tree(self.checkout)
+
+    def where_i_work(self) -> tuple[str, frozenset[str]]:
+        """The branch, where it is one of the developer's own, and the commits below HEAD that are nowhere else."""
+        branch = git(self.checkout, "branch", "--show-current")
+        commits = git(self.checkout, "rev-list", f"--author={DEVELOPER}", "HEAD", "--").split()
+        return branch if branch in OWN_BRANCHES else "", frozenset(commits) - self.pushed
 
     def everything(self) -> object:
         """Every byte but those that only record when something was looked at or fetched."""
@@ -356,7 +422,8 @@ class Stories(RuleBasedStateMachine):
         self.learn_of_pushes()
 
     def learn_of_pushes(self) -> None:
-        self.pushed |= frozenset(git(self.upstream.bare, "rev-list", "--all").split())
+        for remote in (self.upstream, self.fork):
+            self.pushed |= frozenset(git(remote.bare, "rev-list", "--all").split())
 
     def pin(self, ref: str | None, url: str) -> None:
         at = f"@{ref}" if ref else ""
@@ -410,7 +477,7 @@ def make_template(folder: Path) -> None:
 
 
 def tell(stories: int, sandbox: Sandbox, tmp_path: Path) -> None:
-    number = int(os.environ.get("HYPOTHESIS_SEED") or random.randrange(2**32))
+    number = int(SEED or random.randrange(2**32))
     print(f"To tell the same stories again: HYPOTHESIS_SEED={number}")
     Stories.ground, Stories.sandbox = tmp_path / "worlds", sandbox
     Stories.configuration, Stories.template = sandbox.git_config.read_text("utf-8"), tmp_path / "template"
@@ -437,4 +504,4 @@ def test_a_few_stories(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.timeout(20_000)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_many_stories(share: int, sandbox: Sandbox, tmp_path: Path) -> None:
-    tell(EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "ci")] // SHARES, sandbox, tmp_path)
+    tell(EXAMPLES[PROFILE] // SHARES, sandbox, tmp_path)

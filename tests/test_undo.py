@@ -30,7 +30,7 @@ from vendorws import rescue
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A project with one package at `main`, synced; `where` is its checkout."""
+    """A project with one package, `acme/billing` at `main`, as `sync` made it."""
 
     project: Project
     remotes: Remotes
@@ -100,8 +100,7 @@ def scene(project: Project, remotes: Remotes) -> Scene:
 
 # -- every move is put back ------------------------------------------------------------------------------------
 
-# What `sync` did, the options it took, and what `undo` says.
-Move = Callable[[Scene], None]
+Act = Callable[[Scene], None]
 
 
 def a_fast_forward(scene: Scene) -> None:
@@ -136,6 +135,7 @@ def detached(scene: Scene) -> None:
     scene.git("switch", "--quiet", "--detach", "HEAD~1")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("move", "says"),
     [
@@ -152,7 +152,7 @@ def detached(scene: Scene) -> None:
     ],
     ids=lambda case: case.__name__.replace("_", " ") if callable(case) else "",
 )
-def test_what_a_run_moved_is_put_back_and_that_can_be_put_back_too(move: Move, says: str, scene: Scene) -> None:
+def test_what_a_run_moved_is_put_back_and_that_can_be_put_back_too(move: Act, says: str, scene: Scene) -> None:
     move(scene)
     before = snapshot(scene.checkout), where(scene.checkout)
     scene.run.ok("sync")
@@ -336,8 +336,9 @@ IN_THE_WAY = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("act", "path"), IN_THE_WAY, ids=[act.__name__.replace("_", " ") for act, _ in IN_THE_WAY])
-def test_a_file_that_would_be_overwritten_holds_it(act: Move, path: str, scene: Scene) -> None:
+def test_a_file_that_would_be_overwritten_holds_it(act: Act, path: str, scene: Scene) -> None:
     scene.upstream.commit({"gone.py": "old\n"})
     scene.run.ok("sync")
     old = scene.git("rev-parse", "HEAD")
@@ -659,6 +660,7 @@ def test_when_the_last_run_is_forgotten_there_is_nothing_to_undo(scene: Scene) -
     assert where(scene.checkout) == before
 
 
+@pytest.mark.slow
 def test_one_may_go_back_and_forth_for_ever(scene: Scene) -> None:
     old = scene.git("rev-parse", "HEAD")
     scene.move_on()

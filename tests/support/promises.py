@@ -28,10 +28,12 @@ class Stock:
     commits: frozenset[str]
     """Every commit that HEAD, a branch, a tag or a stash entry reaches."""
     own: dict[str, frozenset[str]]
-    """For each local branch, the developer's commits on it that were never pushed."""
+    """For each local branch, and for a detached HEAD, the developer's commits on it that were never pushed."""
     stashes: tuple[str, ...]
     operation: dict[str, bytes]
     head: str
+    at: str
+    """The commit that HEAD leads to, or nothing."""
     worktrees: dict[str, Stock]
     submodules: dict[str, Stock]
 
@@ -47,6 +49,7 @@ def take_stock(place: Path, pushed: frozenset[str] = frozenset(), *, inner: bool
         stashes=tuple(_stashes(place)),
         operation=dict(_operation(directory)),
         head=(directory / "HEAD").read_text(),
+        at=_git(place, "rev-parse", "HEAD") if _exists(place, "HEAD") else "",
         worktrees={} if inner else {str(path): take_stock(path, pushed, inner=True) for path in _worktrees(place)},
         submodules={str(path.relative_to(place)): take_stock(path, pushed) for path in _submodules(place)},
     )
@@ -71,7 +74,8 @@ def broken_promises(before: Stock, place: Path) -> list[str]:
         broken += ["HEAD moved below an operation"] if (directory / "HEAD").read_text() != before.head else []
     for path, stock in before.worktrees.items():
         broken += [f"worktree {path}: {sentence}" for sentence in broken_promises(stock, Path(path))]
-        broken += [f"worktree {path} is on another HEAD"] if take_stock(Path(path)).head != stock.head else []
+        now_there = take_stock(Path(path), inner=True)
+        broken += [f"worktree {path} was moved"] if (now_there.head, now_there.at) != (stock.head, stock.at) else []
     for path, stock in before.submodules.items():
         if not (place / path / ".git").exists():
             broken += [f"submodule {path} is gone, and with it {what}" for what in _unique(stock)]
@@ -108,8 +112,16 @@ def _changed(place: Path) -> Iterator[str]:
         elif path:
             yield path
     for entry in _git(place, "ls-files", "-v", "-z").split("\0"):
-        if entry[:1] == "S" or entry[:1].islower():
-            yield entry[2:]
+        path = entry[2:]
+        if (entry[:1] == "S" or entry[:1].islower()) and os.path.lexists(place / path) and _is_edited(place, path):
+            yield path
+
+
+def _is_edited(place: Path, path: str) -> bool:
+    """Whether a file of which `git status` does not tell is not as the index has it."""
+    if (place / path).is_symlink() or not (place / path).is_file():
+        return True
+    return _git(place, "hash-object", "--", path) != _git(place, "rev-parse", f":./{path}")
 
 
 def _index(place: Path) -> Iterator[tuple[str, str]]:
@@ -147,7 +159,8 @@ def _of_stashes(place: Path) -> set[str]:
 
 
 def _own(place: Path, pushed: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    for branch in _git(place, "for-each-ref", "--format=%(refname)", "refs/heads/").split("\n"):
+    detached = [] if _git(place, "branch", "--show-current").strip() else _heads(place)
+    for branch in (*_git(place, "for-each-ref", "--format=%(refname)", "refs/heads/").split("\n"), *detached):
         if branch:
             yield branch, frozenset(_git(place, "rev-list", f"--author={DEVELOPER}", branch).split()) - pushed
 
