@@ -6,9 +6,12 @@ What is put back is read with plain git; what was the developer's is written dow
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -24,8 +27,9 @@ from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
-from tests.test_halfway import MOVED, killed_in_the_middle
+from tests.test_halfway import MOVED, killed_in_the_middle, stopping
 from vendorws import rescue
+from vendorws.lock import LOCK_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -738,3 +742,36 @@ def test_an_undo_that_died_between_two_repositories_is_done_to_its_end(two: Two)
     assert two.back() == {"billing", "shared"}
     two.scene.run.ok("undo")
     assert two.back() == set()
+
+
+def test_ctrl_c_ends_it_at_once_and_the_next_one_gets_through(stoppable: Scene) -> None:
+    scene = stoppable
+    reached = scene.project.root.parent / "reached"
+    with stopping(scene.checkout, reached, at="old"):
+        process = subprocess.Popen([*COMMAND, "undo"], cwd=scene.project.root, stderr=subprocess.PIPE, text=True)
+        wait_for(reached)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=2)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "billing  put back main" in scene.run.ok("undo").stdout
+    assert scene.git("status", "--porcelain") == ""
+
+
+def wait_for(file: Path) -> None:
+    give_up = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_while_another_one_is_at_work_it_waits_or_says_so(scene: Scene) -> None:
+    scene.move_on()
+    before = snapshot(scene.checkout)
+    with (scene.project.vendor / LOCK_FILE).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = scene.run("undo", "--no-wait")
+        assert refused.exit_code == 4
+        assert "another vendorws is at work here" in refused.stderr
+        assert "would put back" in scene.run.ok("undo", "--dry-run", "--no-wait").stdout
+    assert snapshot(scene.checkout) == before
