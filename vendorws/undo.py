@@ -91,8 +91,8 @@ def decide_undo(pin: Pin, place: Place, recorded: rescue.Recorded, words: Words)
         return Settled()
     if not place.is_at(now):
         return _moved_on(place, recorded, words.at)
-    for branch in {was.branch, *_branches(was, now)} - {None}:
-        if folder := place.worktrees.get(str(branch)):
+    for branch in _branches(was, now):
+        if folder := place.worktrees.get(branch):
             return Leave(f"{branch} is checked out in {folder}", git_command(words.at, "worktree", "list"))
     if checkout.changes.conflicted:
         return Leave("there are conflicts to resolve first", clear_the_way(words.at, checkout))
@@ -114,8 +114,10 @@ def _moved(was: rescue.Position, now: rescue.Position) -> dict[str, str]:
     return {name: held for name, held in was.refs.items() if now.refs.get(name, held) != held}
 
 
-def _branches(was: rescue.Position, now: rescue.Position) -> set[str]:
-    return {name.removeprefix("heads/") for name in _moved(was, now) if name.startswith("heads/")}
+def _branches(was: rescue.Position, now: rescue.Position) -> list[str]:
+    """The branches that going back moves, or ends on."""
+    moved = {name.removeprefix("heads/") for name in _moved(was, now) if name.startswith("heads/")}
+    return sorted(moved | ({was.branch} if was.branch else set()))
 
 
 def _text(was: rescue.Position, now: rescue.Position) -> str:
@@ -139,9 +141,8 @@ def look(work: moves.Work) -> Place | None:
     run = last_run(place)
     if run is None:
         return place
-    branches = {run.was.branch or "", *_branches(run.was, run.now)}
     back = towards(work.git, work.pin, checkout, run.was.head)
-    return replace(place, checkout=back, worktrees=dict(_worktrees(work, sorted(branches))))
+    return replace(place, checkout=back, worktrees=dict(_worktrees(work, _branches(run.was, run.now))))
 
 
 def _worktrees(work: moves.Work, branches: Sequence[str]) -> Iterator[tuple[str, str]]:
