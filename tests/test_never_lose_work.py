@@ -259,6 +259,8 @@ class Stories(RuleBasedStateMachine):
         self.try_git("bisect", "reset")
         self.try_git("stash", "push", "--include-untracked")
         self.try_git("switch", "main")
+        self.pin("main", SPELLINGS[0])
+        self.keep_the_promise("sync", "--switch", "--fix-url")
 
     @rule(force=st.booleans())
     def push_ones_work(self, force: bool) -> None:
@@ -339,21 +341,38 @@ class Stories(RuleBasedStateMachine):
         self.a_colleague_force_pushes(drop=drop, path=path, text=text)
         self.keep_the_promise("sync")
 
-    @rule(clash=st.sampled_from(CLASHES), text=texts, rewritten=st.booleans())
-    def sync_when_upstream_takes_a_place_of_mine(self, clash: tuple[str, str], text: str, rewritten: bool) -> None:
-        path, how = clash
+    @rule(clash=st.sampled_from(CLASHES), text=texts, rewritten=st.booleans(), in_order=st.booleans())
+    def sync_when_upstream_takes_a_place_of_mine(
+        self, clash: tuple[str, str], text: str, rewritten: bool, in_order: bool
+    ) -> None:
+        if in_order:
+            self.bring_it_in_order()
+        self.have(*clash)
+        if rewritten:
+            self.sync_when_upstream_was_rewritten(drop=1, path=clash[0], text=text)
+        else:
+            self.sync_when_upstream_has_moved(path=clash[0], text=text)
+
+    @rule(clash=st.sampled_from(CLASHES), text=st.one_of(texts, st.none()), in_order=st.booleans())
+    def undo_when_something_of_mine_has_come(self, clash: tuple[str, str], text: str | None, in_order: bool) -> None:
+        if in_order:
+            self.bring_it_in_order()
+        self.push({clash[0]: text}, "main")
+        self.keep_the_promise("sync")
+        self.have(*clash)
+        self.keep_the_promise("undo")
+
+    def have(self, path: str, how: str) -> None:
+        """The developer has something of their own at a path, and git knows of it in one way or another."""
+        text = "mine, and nowhere else\n"
         if how == "ignored":
             self.ignore(path=path)
         if how in ("assume-unchanged", "skip-worktree"):
-            self.hide_a_change(path=path, flag=how, text="mine, and nowhere else\n")
+            self.hide_a_change(path=path, flag=how, text=text)
         else:
-            self.write(path=path, text="mine, and nowhere else\n")
+            self.write(path=path, text=text)
         if how in ("staged", "announced"):
             self.stage(path=path) if how == "staged" else self.announce(path=path)
-        if rewritten:
-            self.sync_when_upstream_was_rewritten(drop=1, path=path, text=text)
-        else:
-            self.sync_when_upstream_has_moved(path=path, text=text)
 
     @rule(path=paths, text=texts)
     def sync_when_both_have_committed(self, path: str, text: str) -> None:
