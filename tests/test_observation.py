@@ -270,6 +270,26 @@ def test_a_branch_whose_upstream_is_another_one(checkout: Path, billing: Remote)
     assert (see(checkout).ahead, see(checkout).behind) == (0, 1)
 
 
+def test_what_of_a_branch_is_not_pushed(checkout: Path, billing: Remote) -> None:
+    assert see(checkout).unpushed == 0
+    git(checkout, "checkout", "--quiet", "--no-track", "-b", "mine", "origin/main")
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine")
+    assert see(checkout).unpushed is None, "it has no upstream"
+    git(checkout, "branch", "--quiet", "--set-upstream-to=main")
+    assert see(checkout).unpushed is None, "a branch of this repository is no upstream"
+    git(checkout, "branch", "--quiet", "--set-upstream-to=origin/main")
+    assert see(checkout).unpushed == 1
+    git(checkout, "push", "--quiet", "origin", "mine")
+    assert see(checkout).unpushed == 0, "pushed under its own name, without -u"
+    git(checkout, "branch", "--quiet", "--set-upstream-to=origin/mine")
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine again")
+    assert see(checkout).unpushed == 1
+    git(checkout, "update-ref", "-d", "refs/remotes/origin/mine")
+    assert see(checkout).unpushed is None, "its upstream is gone"
+    git(checkout, "checkout", "--quiet", "--detach")
+    assert see(checkout).unpushed is None
+
+
 def test_on_another_branch_the_pinned_one_is_looked_at_too(checkout: Path, billing: Remote) -> None:
     old = billing.head()
     git(checkout, "checkout", "--quiet", "-b", "mine")

@@ -388,6 +388,30 @@ Keep (other-branch)
 on feature/x, the pin is branch main
 -> vendorws sync --switch billing""",
     ),
+    "on another branch with commits that are nowhere else": (
+        own_branch(ahead=2, unpushed=None),
+        DEFAULT,
+        """\
+Keep (other-branch)
+on feature/x, 2 commits and no upstream, the pin is branch main
+-> vendorws sync --switch billing""",
+    ),
+    "on another branch with commits that are not pushed yet": (
+        own_branch(ahead=2, unpushed=1),
+        DEFAULT,
+        """\
+Keep (other-branch)
+on feature/x, 1 unpushed, the pin is branch main
+-> vendorws sync --switch billing""",
+    ),
+    "on another branch that is pushed": (
+        own_branch(ahead=2, unpushed=0),
+        DEFAULT,
+        """\
+Keep (other-branch)
+on feature/x, the pin is branch main
+-> vendorws sync --switch billing""",
+    ),
     "on another branch, the pinned one is behind": (
         own_branch(local=LocalBranch(OLD, 0, 1)),
         DEFAULT,

@@ -312,7 +312,14 @@ def test_the_exit_code_is_the_worst_that_happened(outcomes: list[Outcome], sync:
 
 def test_the_document_of_what_is_known() -> None:
     finding = checkout(
-        ahead=1, behind=2, changes=Changes(3, 4, 5, 6), stashes=7, operation="merge", branch=None, head=COMMIT
+        ahead=1,
+        behind=2,
+        unpushed=3,
+        changes=Changes(3, 4, 5, 6),
+        stashes=7,
+        operation="merge",
+        branch=None,
+        head=COMMIT,
     )
     assert report.document("status", [outcome(AHEAD, FORWARD, finding=finding)]) == {
         "schema_version": 1,
@@ -327,6 +334,7 @@ def test_the_document_of_what_is_known() -> None:
                 "branch": None,
                 "ahead": 1,
                 "behind": 2,
+                "unpushed": 3,
                 "staged": 3,
                 "unstaged": 4,
                 "untracked": 5,
@@ -358,7 +366,18 @@ def test_what_is_not_known_is_null() -> None:
     leaking = Failure("https://joe:secret@example.test failed", "hint", "says", ExitCode.NETWORK)
     (nothing,) = report.document("sync", [outcome(None, finding=Missing(), failure=leaking)])["repositories"]
     assert nothing.keys() == known.keys()
-    unknown = ("head", "branch", "ahead", "behind", "staged", "unstaged", "untracked", "conflicted", "stashes")
+    unknown = (
+        "head",
+        "branch",
+        "ahead",
+        "behind",
+        "unpushed",
+        "staged",
+        "unstaged",
+        "untracked",
+        "conflicted",
+        "stashes",
+    )
     assert all(nothing[name] is None for name in (*unknown, "operation", "command"))
     assert nothing["pin"] == {"ref": "main", "kind": None, "commit": None}
     assert nothing["state"] == "unknown"

@@ -86,6 +86,24 @@ def split(line: str) -> tuple[str, ...]:
     return tuple(cell.strip().removeprefix("-> ") for cell in line.split("  ") if cell.strip())
 
 
+def test_a_branch_of_the_developers_own_says_what_is_nowhere_but_here(
+    workspace: Workspace, checkout: Path, billing: Remote
+) -> None:
+    def standing() -> str:
+        return split(workspace.ok("status").stdout)[3]
+
+    git(checkout, "checkout", "--quiet", "-b", "mine")
+    assert standing() == "not at the pin"
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine")
+    assert standing() == "1 commit and no upstream, not at the pin"
+    git(checkout, "push", "--quiet", "-u", "origin", "mine")
+    assert standing() == "not at the pin"
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "mine again")
+    assert standing() == "1 unpushed, not at the pin"
+    assert workspace.ok("status", "--json").json["repositories"][0]["unpushed"] == 1
+    assert workspace.ok("sync").stdout.startswith("billing  on mine, 1 unpushed, the pin is branch main\n")
+
+
 def test_offline_it_asks_nobody(workspace: Workspace, checkout: Path, billing: Remote) -> None:
     billing.commit()
     shutil.rmtree(billing.bare)
@@ -152,6 +170,7 @@ def test_json_has_null_for_what_is_not_known(project: Project, workspace: Worksp
         "branch": None,
         "ahead": None,
         "behind": None,
+        "unpushed": None,
         "staged": None,
         "unstaged": None,
         "untracked": None,

@@ -1017,6 +1017,7 @@ def test_json(project: Project, remotes: Remotes, workspace: Workspace) -> None:
         "branch": "main",
         "ahead": 0,
         "behind": 0,
+        "unpushed": 0,
         "staged": 0,
         "unstaged": 0,
         "untracked": 0,

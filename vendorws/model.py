@@ -225,7 +225,8 @@ class Checkout:
     as far as is known; None with `gone` False means not known here, with `gone` True that the remote no longer has
     it, `last_known` being its last commit. `ahead` and `behind` count commits of HEAD against the target. `own`
     counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
-    they grew from; `unpublished` counts those that no remote branch or tag has. `in_the_way` are paths that a move
+    they grew from; `unpublished` counts those that no remote branch or tag has, `unpushed` those of the branch that its
+    upstream lacks (None: it has no upstream here). `in_the_way` are paths that a move
     to the target would overwrite, `hidden` those of them that git was told not to look at (assume-unchanged,
     skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot stash. `local` is the pinned
     branch while another is checked out, `local_tag` what the pinned tag holds here. `placed` is what vendorws last
@@ -257,6 +258,7 @@ class Checkout:
     hidden: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     halfway: bool = False
+    unpushed: int | None = None
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout

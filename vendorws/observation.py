@@ -308,6 +308,7 @@ class _Look:
             hidden=obstacles.hidden,
             announced=status.announced,
             halfway=is_halfway(self.directory),
+            unpushed=self.unpushed(remote),
         )
 
     def stashes(self) -> int:
@@ -377,6 +378,17 @@ class _Look:
         placed = [f"^{self.config.placed.commit}"] if self.config.placed else []
         refs = ("--not", "--remotes", "--tags", f"--glob={PINNED}*")
         return int(self.git.call("rev-list", "--count", "--ignore-missing", "HEAD", *placed, *refs, "--"))
+
+    def unpushed(self, remote: str | None) -> int | None:
+        """How many commits of the branch its upstream lacks; None without an upstream, and without a branch."""
+        status = self.status
+        if status.branch is None or status.head is None:
+            return None
+        if self.refs.commit(f"refs/remotes/{remote}/{status.branch}") == status.head:
+            return 0
+        if status.against_upstream is None or self.refs.commit(f"refs/remotes/{status.upstream}") is None:
+            return None  # it is gone, or it is a branch of this repository
+        return status.against_upstream[0]
 
     def local(self, target: Target | None) -> LocalBranch | None:
         if target is None or target.kind is not TargetKind.BRANCH:

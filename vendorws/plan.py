@@ -384,7 +384,7 @@ class _Case:
 
     def _on_another_branch(self, branch: str, target: Target) -> Step:
         checkout = self.checkout
-        reason = f"on {branch}, the pin is {target_text(target)}"
+        reason = f"on {branch}, {_unpushed(checkout)}the pin is {target_text(target)}"
         if self.wish.switch:
             return self._go(State.OTHER_BRANCH, reason, target)
         local = checkout.local
@@ -398,6 +398,13 @@ class _Case:
             )
         command = None if _has_changes(checkout) else self._sync("--switch")
         return Keep(state=State.OTHER_BRANCH, reason=reason, command=command)
+
+
+def _unpushed(checkout: Checkout) -> str:
+    """What of the developer's branch is nowhere but here, as far as that is known without asking."""
+    if checkout.unpushed is None:
+        return f"{commits(checkout.ahead)} and no upstream, " if checkout.ahead else ""
+    return f"{checkout.unpushed} unpushed, " if checkout.unpushed else ""
 
 
 def target_text(target: Target) -> str:

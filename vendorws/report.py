@@ -350,7 +350,7 @@ def _pin_target(checkout: Checkout | None) -> dict[str, str | None]:
 
 def _checkout_object(checkout: Checkout | None) -> dict[str, Any]:
     if checkout is None:
-        names = ("head", "branch", "ahead", "behind", "staged", "unstaged", "untracked", "conflicted")
+        names = ("head", "branch", "ahead", "behind", "unpushed", "staged", "unstaged", "untracked", "conflicted")
         return {**dict.fromkeys((*names, "stashes", "operation"))}
     comparable = checkout.target is not None and checkout.head is not None
     changes: Changes = checkout.changes
@@ -359,6 +359,7 @@ def _checkout_object(checkout: Checkout | None) -> dict[str, Any]:
         "branch": checkout.branch,
         "ahead": checkout.ahead if comparable else None,
         "behind": checkout.behind if comparable else None,
+        "unpushed": checkout.unpushed,
         "staged": changes.staged,
         "unstaged": changes.unstaged,
         "untracked": changes.untracked,
