@@ -360,6 +360,30 @@ def test_what_the_remote_no_longer_has(checkout: Path, billing: Remote) -> None:
     assert unknown.target is None and not unknown.gone
 
 
+def test_a_branch_that_a_fetch_with_prune_has_shown_to_be_gone(checkout: Path, billing: Remote) -> None:
+    git(checkout, "remote", "set-head", "origin", "develop")
+    for name, value in (("url", billing.url), ("pin", "main"), ("placed", f"{billing.head()} main")):
+        git(checkout, "config", f"vendorws.{name}", value)
+    billing.delete_branch("main")
+    assert not see(checkout).gone, "nobody has looked yet"
+    git(checkout, "fetch", "--quiet", "--prune")
+    found = see(checkout)
+    assert found.target is None and found.gone and found.last_known == git(checkout, "rev-parse", "HEAD")
+    git(checkout, "remote", "rename", "origin", "old")
+    git(checkout, "remote", "add", "origin", billing.url)
+    assert not see(checkout).gone, "that remote was never fetched from"
+
+
+@pytest.mark.parametrize(
+    ("ref", "similar"),
+    [("mian", "main"), ("develp", "develop"), ("v1.00", "v1.0"), ("release/9", None), ("HEAB", None), ("main", None)],
+)
+def test_what_a_pin_may_have_meant(checkout: Path, ref: str, similar: str | None) -> None:
+    assert see(checkout, ref, Tips({}, None)).similar == similar
+    git(checkout, "pack-refs", "--all")
+    assert see(checkout, ref, Tips({}, None)).similar == similar
+
+
 # -- remotes, configuration ------------------------------------------------------------------------------------
 
 

@@ -694,8 +694,16 @@ Refuse (gone)
 mian does not exist on upstream
 -> git -C vendor/billing ls-remote upstream""",
         ),
+        (
+            checkout(target=None, gone=True, similar="main"),
+            "mian",
+            """\
+Refuse (gone)
+mian does not exist on origin; did you mean main?
+-> git -C vendor/billing ls-remote origin""",
+        ),
     ],
-    ids=["never fetched", "no default branch yet", "deleted upstream", "never was"],
+    ids=["never fetched", "no default branch yet", "deleted upstream", "never was", "mistyped"],
 )
 def test_a_pin_without_a_target(found: Checkout, ref: str | None, expected: str) -> None:
     assert text(decide(replace(PIN, ref=ref), found, DEFAULT, at="vendor/billing")) == expected

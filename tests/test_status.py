@@ -104,6 +104,44 @@ def test_a_branch_of_the_developers_own_says_what_is_nowhere_but_here(
     assert workspace.ok("sync").stdout.startswith("billing  on mine, 1 unpushed, the pin is branch main\n")
 
 
+def test_it_remembers_that_the_pinned_branch_is_gone(
+    project: Project, workspace: Workspace, checkout: Path, billing: Remote
+) -> None:
+    billing.branch("release")
+    project.require(billing.line("release"))
+    workspace.ok("sync")
+    last = billing.head("release")[:10]
+    billing.delete_branch("release")
+    assert "in sync" in workspace.ok("status").stdout, "nobody has asked yet"
+    gone = f"release no longer exists on origin; last known at {last}"
+    assert gone in workspace.type("sync", "--dry-run").stdout
+    assert "in sync" in workspace.ok("status").stdout, "a dry run leaves no trace"
+    assert gone in workspace.type("sync").stdout
+    before = tree(project.vendor)
+    assert gone in workspace.ok("status").stdout
+    assert workspace.type("sync").exit_code == 1
+    assert tree(project.vendor) == before, "it is remembered once"
+    billing.branch("release")
+    workspace.ok("sync")
+    assert "in sync" in workspace.ok("status").stdout, "it is back, at the same commit"
+    billing.delete_branch("release")
+    assert gone in workspace.type("status", "--fetch").stdout
+    billing.commit(branch="release", start="main")
+    git(checkout, "fetch", "--quiet")
+    assert "1 behind" in workspace.ok("status").stdout, "a newer fetch counts"
+
+
+def test_a_pin_that_is_mistyped_gets_a_suggestion(
+    project: Project, workspace: Workspace, checkout: Path, billing: Remote
+) -> None:
+    project.require(billing.line("mian"))
+    asked = workspace.type("sync", "-v")
+    assert asked.exit_code == 1
+    assert "mian does not exist on origin; did you mean main?" in asked.stdout
+    assert asked.stderr.count("ls-remote origin") + asked.stderr.count("ls-remote --symref -- origin") == 2, asked
+    assert "did you mean main?" in workspace.ok("status").stdout
+
+
 def test_offline_it_asks_nobody(workspace: Workspace, checkout: Path, billing: Remote) -> None:
     billing.commit()
     shutil.rmtree(billing.bare)

@@ -221,16 +221,17 @@ class Checkout:
     """A git checkout, looked at once; everything that a decision may need.
 
     `remote` is the remote whose URL is the pin's (None: there is none) and `url` the URL of `origin`. `head` is the
-    commit checked out (None: no commit yet), `branch` the branch (None: detached). `target` is where the pin points
-    as far as is known; None with `gone` False means not known here, with `gone` True that the remote no longer has
-    it, `last_known` being its last commit. `ahead` and `behind` count commits of HEAD against the target. `own`
-    counts commits of HEAD that are neither in the target nor were ever published as this branch, `fork` is the commit
-    they grew from; `unpublished` counts those that no remote branch or tag has, `unpushed` those of the branch that its
-    upstream lacks (None: it has no upstream here). `in_the_way` are paths that a move
-    to the target would overwrite, `hidden` those of them that git was told not to look at (assume-unchanged,
-    skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot stash. `local` is the pinned
-    branch while another is checked out, `local_tag` what the pinned tag holds here. `placed` is what vendorws last
-    put there, `ssh_command` the checkout's `core.sshCommand`. `halfway` says that a run died while it moved files.
+    commit checked out (None: no commit yet), `branch` the branch (None: detached). `target` is where the pin points as
+    far as is known; None with `gone` False means not known here, with `gone` True that the remote has it not, or no
+    longer, `last_known` being its last commit; `similar` is a branch or tag whose name is much like it. `ahead` and
+    `behind` count commits of HEAD against the target. `own` counts commits of HEAD that are neither in the target nor
+    were ever published as this branch, `fork` is the commit they grew from; `unpublished` counts those that no remote
+    branch or tag has, `unpushed` those of the branch that its upstream lacks (None: it has no upstream here).
+    `in_the_way` are paths that a move to the target would overwrite, `hidden` those of them that git was told not to
+    look at (assume-unchanged, skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot
+    stash. `local` is the pinned branch while another is checked out, `local_tag` what the pinned tag holds here.
+    `placed` is what vendorws last put there, `ssh_command` the checkout's `core.sshCommand`. `halfway` says that a run
+    died while it moved files.
     """
 
     remote: str | None
@@ -259,6 +260,7 @@ class Checkout:
     announced: tuple[str, ...] = ()
     halfway: bool = False
     unpushed: int | None = None
+    similar: str | None = None
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout

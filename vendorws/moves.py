@@ -41,7 +41,7 @@ from vendorws.model import (
     Tips,
     UpdateSubmodules,
 )
-from vendorws.observation import first_target, observe_submodules
+from vendorws.observation import first_target, gone_text, observe_submodules
 from vendorws.submodules import RECORDED
 from vendorws.targets import kept_at
 
@@ -143,6 +143,14 @@ def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
             raise GitFailed("git fetch", fetched.code, fetched.stderr)
     if work.pin.ref is None:
         _follow_default_branch(git, remote, target.name)
+
+
+def note_gone(work: Work, checkout: Checkout) -> None:
+    """Remember whether the remote had what the pin names when it was asked, so that it can be told offline."""
+    if not checkout.gone:
+        work.inside.run("config", "--unset-all", "vendorws.gone")
+    elif work.pin.ref is not None:
+        work.inside.call("config", "--replace-all", "vendorws.gone", gone_text(work.pin.ref, checkout.last_known))
 
 
 def _names(git: Git, remote: str, target: Target) -> tuple[str, str]:

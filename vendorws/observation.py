@@ -7,6 +7,7 @@ repository of its own.
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,6 +142,11 @@ def commit_target(git: Git, pin: Pin, head: str | None) -> Target | None:
     return Target(TargetKind.COMMIT, ref, commit) if commit.startswith(ref.lower()) else None
 
 
+def gone_text(ref: str, last_known: str | None) -> str:
+    """How a checkout remembers that its remote had no `ref` when it was asked last; a newer fetch outdates it."""
+    return f"{last_known or '-'} {ref}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Ground:
     """A folder that is proved to be the top level of a repository of its own, and that repository's config."""
@@ -268,6 +274,7 @@ class _Look:
 
     def checkout(self, tips: Tips | None) -> Checkout:
         status, remote, placed = self.status, self.remote(), self.config.placed
+        tips = tips or self.remembered(remote)
         known = self.known(remote, tips)
         target = None if known is None else self.target(known)
         away = status.head is not None and target is not None and status.head != target.commit
@@ -309,6 +316,7 @@ class _Look:
             announced=status.announced,
             halfway=is_halfway(self.directory),
             unpushed=self.unpushed(remote),
+            similar=self.similar(remote) if target is None else None,
         )
 
     def stashes(self) -> int:
@@ -327,15 +335,35 @@ class _Look:
             return None
         return Fetched(self.refs, remote, self.git) if tips is None else Asked(tips)
 
+    def remembered(self, remote: str | None) -> Tips | None:
+        """The remote's last answer, where that was that it has no such ref, or a fetch that prunes has shown it."""
+        ref, placed = self.pin.ref, self.config.placed
+        if ref is None or remote is None:
+            return None
+        if self.config.gone is not None and self.config.gone == gone_text(ref, self.last_known(remote)):
+            return Tips({}, None)
+        was_there = placed is not None and placed.ref == placed.branch == ref
+        pruned = was_there and self.refs.commit(f"refs/remotes/{remote}/{ref}") is None
+        was_fetched = pruned and self.refs.symbolic(f"refs/remotes/{remote}/HEAD") is not None
+        return Tips({}, None) if was_fetched else None
+
     def target(self, known: Known) -> Target | None:
         return find_target(self.pin, known) or commit_target(self.git, self.pin, self.status.head)
 
     def last_known(self, remote: str | None) -> str | None:
+        ref, placed = self.pin.ref, self.config.placed
+        if ref is None or remote is None:
+            return None
+        here = self.refs.commit(f"refs/remotes/{remote}/{ref}") or self.refs.commit(f"refs/tags/{ref}")
+        return here or (placed.commit if placed is not None and placed.ref == ref else None)
+
+    def similar(self, remote: str | None) -> str | None:
+        """The branch or tag, as far as they were fetched, that the pin may have meant."""
         if self.pin.ref is None or remote is None:
             return None
-        return self.refs.commit(f"refs/remotes/{remote}/{self.pin.ref}") or self.refs.commit(
-            f"refs/tags/{self.pin.ref}"
-        )
+        folders = (f"refs/remotes/{remote}/", "refs/tags/")
+        names = {name for folder in folders for name in self.refs.below(folder)} - {self.pin.ref, "HEAD"}
+        return next(iter(difflib.get_close_matches(self.pin.ref, sorted(names), n=1)), None)
 
     def distance(self, target: Target | None, remote: str | None) -> tuple[int, int]:
         """Commits that HEAD is ahead of the target and behind it."""

@@ -225,9 +225,10 @@ class _Case:
             return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=self._sync())
         known = self.checkout.last_known
         gone = f"{what} no longer exists on {self.checkout.remote}; last known at {_short(known)}" if known else ""
+        meant = f"; did you mean {self.checkout.similar}?" if self.checkout.similar else ""
         return Refuse(
             state=State.GONE,
-            reason=gone or f"{what} does not exist on {self.checkout.remote}",
+            reason=(gone or f"{what} does not exist on {self.checkout.remote}") + meant,
             command=git_command(self.at, "ls-remote", str(self.checkout.remote)),
         )
 

@@ -147,7 +147,8 @@ class Config:
     """One repository's config as far as a decision needs it.
 
     `remotes` maps each remote to its first URL, as written. `worktree` is `core.worktree`, `ssh_command`
-    `core.sshCommand`. `ref_storage` is "files" or "reftable".
+    `core.sshCommand`. `ref_storage` is "files" or "reftable". `gone` is what the remote did not have when it was asked
+    last (`vendorws.gone`): the commit known here for it, or "-", and its name.
     """
 
     remotes: Mapping[str, str]
@@ -155,6 +156,7 @@ class Config:
     ssh_command: str | None
     ref_storage: str
     placed: Placed | None
+    gone: str | None = None
 
 
 def read_config(directory: GitDirectory) -> Config:
@@ -167,6 +169,7 @@ def read_config(directory: GitDirectory) -> Config:
         ssh_command=_last(values, "core.sshcommand"),
         ref_storage=_last(values, "extensions.refstorage") or "files",
         placed=_placed(values),
+        gone=_last(values, "vendorws.gone"),
     )
 
 
@@ -255,6 +258,10 @@ class ListedRefs:
         pointed, peeled, _ = self._rows.get(name, ("", "", ""))
         return peeled or pointed or None
 
+    def below(self, folder: str) -> list[str]:
+        """The names of the refs that begin with `folder`, without it."""
+        return [name.removeprefix(folder) for name in self._rows if name.startswith(folder)]
+
 
 class Refs:
     """A repository's refs, looked up by full name; each file is read when it is first needed, and once."""
@@ -283,6 +290,13 @@ class Refs:
         if packed.get(name) == pointed and f"{name}^{{}}" in packed:
             return packed[f"{name}^{{}}"]
         return _peel(self._directory.common / "objects", pointed)
+
+    def below(self, folder: str) -> list[str]:
+        """The names of the refs that begin with `folder`, without it; `folder` ends with a slash."""
+        top = self._directory.common / folder
+        loose = [str(Path(parent, file).relative_to(top)) for parent, _, files in os.walk(top) for file in files]
+        packed = [name.removeprefix(folder) for name in self._read_packed() if name.startswith(folder)]
+        return sorted({*loose, *(name for name in packed if not name.endswith("^{}"))})
 
     def _read_loose(self, name: str) -> str:
         """The first line of a ref's own file; nothing where it has none."""

@@ -418,6 +418,8 @@ class _Journey:
         with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
             moves.fetch(self.work, checkout, target)
         self.finding = observe(self.work.git, self.work.pin, self.tips)
+        if isinstance(self.finding, Checkout) and self.finding.gone != checkout.gone:
+            moves.note_gone(self.work, self.finding)
 
     def look_aside(self, remote: str, target: Target | None) -> None:
         with moves.set_aside(self.work) as aside:
