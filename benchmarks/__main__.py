@@ -93,7 +93,8 @@ def _compare(folder: Path, options: argparse.Namespace, title: str, round_trip: 
         race = Race(folder / "race", host, _packages(folder, options.packages), _say)
         jobs, floor = race.fastest(lambda number: tools.floor(jobs=number, name=str(number)), _trials(options), 1)
         floor = tools.floor(jobs=jobs)
-        results = race.run([floor, tools.vendorws(), *peers], options.rounds)
+        unshared = tools.floor(jobs=jobs, name="git, xargs, a connection each", shared=False)
+        results = race.run([floor, tools.vendorws(), unshared, *peers], options.rounds)
     return f"## {title}\n\n{race_table(results, options.packages)}\n\nThe floor ran best with -P {jobs}."
 
 
