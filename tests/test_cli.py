@@ -201,6 +201,22 @@ def test_a_variable_of_the_environment_is_an_option(
     workspace.ok("sync")
 
 
+# -- which project ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["sync", "status", "list", "override"])
+def test_a_project_around_is_named(project: Project, workspace: Workspace, billing: Remote, verb: str) -> None:
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    docs = project.require("sphinx", file="docs/requirements.txt").parent
+    assert "project: " not in workspace.ok(verb).stderr
+    result = workspace.ok(verb, cwd=docs)
+    assert result.stderr.splitlines()[0] == "project: .."
+    assert "project: " not in workspace.ok(verb, "--project", "..", cwd=docs).stderr
+    assert "project: " not in workspace.ok(verb, "--json", cwd=docs).stderr
+    assert workspace.type("list", "--project", ".", cwd=docs).stdout.endswith("1 line, 0 repositories to vendor\n")
+
+
 # -- pipes and keys --------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from vendorws.errors import UsageError
 from vendorws.exit_code import ExitCode
-from vendorws.settings import DEFAULT_TIMEOUT, find_root, read_settings
+from vendorws.model import LOCK_FILE
+from vendorws.settings import COMPOSE_NAMES, DEFAULT_TIMEOUT, find_root, read_settings
 
 
 @pytest.fixture
@@ -44,6 +45,57 @@ def test_the_nearest_project_wins(root: Path) -> None:
     inner.mkdir()
     (inner / "requirements.txt").touch()
     assert find_root(inner) == inner
+
+
+def says_so(folder: Path, how: str) -> None:
+    """Make a folder say by itself that it is a project."""
+    if how == "table":
+        configure(folder, "jobs = 3")
+    elif how == "checkouts":
+        (folder / "vendor").mkdir()
+        (folder / "vendor" / LOCK_FILE).touch()
+    else:
+        (folder / how).touch()
+
+
+@pytest.mark.parametrize("how", ["table", "checkouts", *COMPOSE_NAMES])
+def test_a_folder_that_says_so_wins_over_a_nearer_requirements_file(root: Path, how: str) -> None:
+    """docs/ has a requirements.txt of its own, for the tool that renders it."""
+    docs = root / "site" / "docs"
+    docs.mkdir(parents=True)
+    (docs / "requirements.txt").touch()
+    assert find_root(docs) == docs, "nothing else to go by"
+    says_so(root, how)
+    assert find_root(docs) == root
+    says_so(docs, how)
+    assert find_root(docs) == docs, "both say so: the nearest"
+
+
+def test_a_compose_file_without_requirements_says_nothing(root: Path) -> None:
+    """A monorepo: one Compose file at the top, each service with its own requirements."""
+    service = root / "services" / "shop"
+    service.mkdir(parents=True)
+    (root / "requirements.txt").rename(service / "requirements.txt")
+    (root / "compose.yaml").touch()
+    assert find_root(service) == service
+
+
+def test_a_git_repository_of_its_own_is_a_project_of_its_own(root: Path) -> None:
+    says_so(root, "table")
+    plugin = root / "plugins" / "colours"
+    (plugin / "docs").mkdir(parents=True)
+    (plugin / "requirements.txt").touch()
+    assert find_root(plugin / "docs") == root
+    (plugin / ".git").mkdir()
+    assert find_root(plugin / "docs") == plugin
+
+
+def test_a_checkout_that_says_so_belongs_to_the_project_around_it_all_the_same(root: Path) -> None:
+    checkout = root / "vendor" / "billing"
+    (checkout / ".git").mkdir(parents=True)
+    (checkout / "requirements.txt").touch()
+    says_so(checkout, "table")
+    assert find_root(checkout) == root
 
 
 def test_a_table_makes_a_project_too(root: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from vendorws.errors import UsageError
 from vendorws.expansion import Unresolved, interpolate
+from vendorws.settings import COMPOSE_NAMES
 
-BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+BASE_NAMES = COMPOSE_NAMES
 OVERRIDE_NAMES = (
     "compose.override.yml",
     "compose.override.yaml",

@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
-
-LOCK_FILE = ".vendorws.lock"
+from vendorws.model import LOCK_FILE as LOCK_FILE
 
 
 @contextmanager
@@ -18,7 +17,7 @@ def workspace_lock(vendor: Path, *, wait: bool, on_wait: Callable[[str], None]) 
     """Hold the lock of the checkouts in `vendor` (an existing folder) as long as the block runs.
 
     Where another run holds it, `on_wait` is told once who, and the call waits; with `wait` False it raises
-    EnvironmentProblem instead. The file stays behind and means nothing by itself.
+    EnvironmentProblem instead. The file stays behind; that it is there says nothing about a run.
     """
     path = vendor / LOCK_FILE
     try:

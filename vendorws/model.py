@@ -17,6 +17,9 @@ from vendorws.exit_code import ExitCode
 VENDOR = "vendor"
 """The folder below the project root that pip is given as `--src`, here and in the image."""
 
+LOCK_FILE = ".vendorws.lock"
+"""The file in it that a run holds while it is at work; it stays, and shows whose folder this is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:

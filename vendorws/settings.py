@@ -1,5 +1,9 @@
 """What the project configures: `[tool.vendorws]` of its pyproject.toml, found from any sub-folder.
 
+The project is the nearest folder upwards that says so: by a `[tool.vendorws]` table, by checkouts of ours in vendor/,
+or by a Compose file beside its requirements.txt. A folder with nothing but a requirements.txt (that of docs/, say) is
+the project only where no such folder is around it in the same git repository.
+
 Options of the command line win over environment variables (typer reads `VENDORWS_…`), both win over the file.
 """
 
@@ -15,7 +19,7 @@ from typing import Any
 
 from vendorws.errors import UsageError
 from vendorws.files import read_regular
-from vendorws.model import VENDOR
+from vendorws.model import LOCK_FILE, VENDOR
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +28,8 @@ else:
 
 DEFAULT_REQUIREMENTS = "requirements.txt"
 DEFAULT_TIMEOUT = 1800.0
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+"""The names under which Compose looks for its file, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +61,17 @@ class Settings:
 
 
 def find_root(start: Path) -> Path | None:
-    """The project that `start` lies in, or None.
+    """The project that `start` lies in, or None; the rule is told above.
 
-    That is the nearest folder upwards with a requirements.txt or a `[tool.vendorws]` table; but a checkout below
-    `vendor/` (which may well have a requirements.txt of its own) belongs to the project around it.
+    A checkout below `vendor/` (which may well have all of that itself) belongs to the project around it.
     """
-    root = None
+    root, is_certain = None, False
     for folder in (start, *start.parents):
         inside_vendor = root is not None and folder / VENDOR in root.parents
-        if (root is None or inside_vendor) and _is_project(folder):
-            root = folder
+        says_so = _says_so(folder)
+        if inside_vendor or root is None or (says_so and not is_certain):
+            root, is_certain = (folder, says_so) if says_so or _has_requirements(folder) else (root, is_certain)
+        is_certain = is_certain or (root is not None and (folder / ".git").exists())
     return root
 
 
@@ -104,8 +111,15 @@ def read_settings(start: Path, *, project: Path | None = None, requirements: tup
 _KEYS = ("requirements", "python-version", "platform", "services", "jobs", "timeout", "cache", "filter", "trust-tags")
 
 
-def _is_project(folder: Path) -> bool:
-    if (folder / DEFAULT_REQUIREMENTS).is_file():
+def _has_requirements(folder: Path) -> bool:
+    return (folder / DEFAULT_REQUIREMENTS).is_file()
+
+
+def _says_so(folder: Path) -> bool:
+    """Whether a folder shows by itself that it is a project of ours."""
+    if (folder / VENDOR / LOCK_FILE).is_file():
+        return True
+    if _has_requirements(folder) and any((folder / name).is_file() for name in COMPOSE_NAMES):
         return True
     pyproject = folder / "pyproject.toml"
     return pyproject.is_file() and bool(_read_table(pyproject))

@@ -40,11 +40,13 @@ def list_requirements(
     from vendorws.pins import read_requirements
     from vendorws.settings import read_settings
 
-    found = read_requirements(read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ())))
+    settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    shared.name_project(err, settings, project, quiet=as_json)
+    found = read_requirements(settings)
     if as_json:
         sys.stdout.write(json.dumps(listing.document(found), indent=2) + "\n")
         raise typer.Exit(int(ExitCode.USAGE if found.errors else ExitCode.DONE))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     show(out, found)
     sys.stdout.flush()
     shared.warn(err, found.warnings, quiet=False)

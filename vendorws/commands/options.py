@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vendorws.errors import VendorwsError
     from vendorws.model import Pin, Problem
+    from vendorws.settings import Settings
 
 
 class Color(str, Enum):
@@ -78,6 +79,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 def shown_path(root: Path) -> Path:
     """`root` as it is typed from here, for the commands that are suggested."""
     return Path(os.path.relpath(root, Path.cwd()))
+
+
+def name_project(err: Console, settings: Settings, project: Path | None, *, quiet: bool) -> None:
+    """Say which project it is where nobody named it and it is not the folder that one is in."""
+    here = shown_path(settings.root)
+    if project is None and here != Path() and not quiet:
+        err.print(f"project: {here}", style="dim")
 
 
 def typed_project(project: Path | None, requirement: Sequence[Path] | None) -> tuple[str, ...]:

@@ -55,8 +55,9 @@ def override(
     if stdout + check + remove > 1:
         raise UsageError("--stdout, --check and --remove are three different things.", "Give one of them.")
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    found = survey_of_nothing(settings) if remove else _survey(settings, mode)
     err = terminal.console(sys.stderr)
+    shared.name_project(err, settings, project, quiet=quiet or as_json)
+    found = survey_of_nothing(settings) if remove else _survey(settings, mode)
     for note in () if as_json else found.notes:
         err.print(f"note: {note}")
     if stdout:

@@ -48,9 +48,10 @@ def status(
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    shared.name_project(err, settings, project, quiet=quiet or as_json)
     requirements = read_valid_requirements(settings)
     pins = shared.select(requirements.pins, shared.chosen(names))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     here = shared.shown_path(settings.root)
     how = Options(
         wish=Wish(),
