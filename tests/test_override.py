@@ -98,6 +98,31 @@ def test_only_what_is_checked_out_is_mounted(shop: Project, run: Here, tmp_path:
     assert "./vendor/acme-theme on" in run.ok("override").stdout
 
 
+def test_another_file_adds_its_mounts_to_those_of_the_project(shop: Project, run: Here) -> None:
+    """`-r dev.txt` is about more packages, and no reason to take the project's own out of the containers."""
+    shop.require("-e git+ssh://git@github.com/acme/tool.git@main#egg=acme_tool", file="dev.txt")
+    check_out(shop, "acme-tool")
+    run.ok("override")
+    added = run.ok("override", "-r", "dev.txt")
+    assert [line.split()[1] for line in added.stdout.splitlines()[1:]] == [
+        "./vendor/acme-billing",
+        "./vendor/acme-theme",
+        "./vendor/acme-tool",
+    ]
+    assert run("override", "-r", "dev.txt", "--check").exit_code == 0
+    assert run("override", "--check").exit_code == 1
+    assert run.ok("override").stdout.endswith("\n  no longer mounted: acme-tool\n")
+    run.ok("override", "-r", "dev.txt")
+    assert run.ok("override", "--json").json["dropped"] == ["acme-tool"]
+    assert "no longer mounted" not in run.ok("override", "--remove").stdout
+
+
+def test_another_file_in_a_project_that_has_none_of_its_own(shop: Project, run: Here) -> None:
+    (shop.root / "requirements.txt").rename(shop.root / "all.txt")
+    assert run.ok("override", "-r", "all.txt", "--json").json["dropped"] == []
+    assert run("override", "-r", "all.txt", "--check").exit_code == 0
+
+
 def test_check_says_whether_it_is_stale(shop: Project, run: Here) -> None:
     stale = run("override", "--check")
     assert (stale.exit_code, stale.stdout.splitlines()[0]) == (1, "docker-compose.override.yml stale")
@@ -125,6 +150,7 @@ def test_json(shop: Project, run: Here) -> None:
             {"service": "app", "name": name, "source": f"./vendor/{name}", "target": f"/site/vendor/{name}"}
             for name in ("acme-billing", "acme-theme")
         ],
+        "dropped": [],
         "notes": [],
     }
     assert run("override", "--check", "--json").json["status"] == "unchanged"

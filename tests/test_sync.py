@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.checkouts import snapshot
 from tests.support.command import COMMAND, Vendorws, merged
+from tests.support.compose_projects import PROJECTS
 from tests.support.git import git, git_says_yes
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
@@ -942,6 +943,24 @@ def test_what_a_dead_run_left_is_swept_away(project: Project, workspace: Workspa
     workspace.ok("sync")
     assert not left.exists()
     assert mine.is_dir() and link.is_symlink()
+
+
+# -- another requirements file ---------------------------------------------------------------------------------
+
+
+def test_another_file_leaves_the_projects_own_mounts(project: Project, workspace: Workspace, remotes: Remotes) -> None:
+    project.require(remotes.create("acme/billing").line("main"))
+    project.require(remotes.create("acme/tool").line("main"), file="dev.txt")
+    for path, text in PROJECTS["article"].items():
+        project.write(path, text)
+    workspace.ok("sync")
+    added = workspace.ok("sync", "-r", "dev.txt")
+    assert added.stderr == "docker-compose.override.yml written: 2 mounts\n"
+    assert added.stdout == "tool  cloned, on main\n1 cloned\n", "the project's own checkouts are nobody's orphans"
+    assert "vendor/billing" in project.override() and "vendor/tool" in project.override()
+    again = workspace.ok("sync")
+    assert again.stderr == "docker-compose.override.yml written: 1 mount; no longer mounted: tool\n"
+    assert "vendor/tool  no line of the requirements asks for it" in again.stdout
 
 
 # -- two at once -----------------------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ class OverridePlan:
     """What the override should be. `path` is None without Compose files.
 
     `old` and `new` are the contents before and after (None: no file). `unclear`: a service waits for something to be
-    configured. `superseded` are files of ours that Compose no longer reads. `notes` are sentences for people.
+    configured. `superseded` are files of ours that Compose no longer reads. `notes` are sentences for people. `dropped`
+    are the packages that were mounted before and are not any more.
     """
 
     path: Path | None
@@ -55,6 +56,7 @@ class OverridePlan:
     old: str | None = None
     new: str | None = None
     superseded: tuple[Path, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def status(self) -> OverrideStatus:
@@ -172,7 +174,15 @@ def plan_override(found: Survey) -> OverridePlan:
         except CannotSplice as error:
             raise _cannot_add(path, str(error)) from error
     superseded = _superseded(found.files)
-    return OverridePlan(path, found.mode, found.mounts, found.notes, found.unclear, current.text, new, superseded)
+    dropped = _dropped(current, found.mounts) if found.mounts and new != current.text else ()
+    return OverridePlan(
+        path, found.mode, found.mounts, found.notes, found.unclear, current.text, new, superseded, dropped
+    )
+
+
+def _dropped(current: _Current, mounts: Sequence[Mount]) -> tuple[str, ...]:
+    still = {mount.source for mount in mounts}
+    return tuple(sorted({mount.name for mount in current.ours.mounts if mount.source not in still}))
 
 
 def compose_files(settings: Settings, devcontainers: Sequence[DevContainer]) -> ComposeFiles | None:

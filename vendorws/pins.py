@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.markers import InvalidMarker, Marker
@@ -35,7 +35,7 @@ from vendorws.editables import (
     rewritten,
     scheme_of,
 )
-from vendorws.errors import RequirementsError, visible
+from vendorws.errors import RequirementsError, VendorwsError, visible
 from vendorws.markers import holds, marker_environment
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
@@ -60,6 +60,21 @@ def read_valid_requirements(settings: Settings) -> Requirements:
     if requirements.errors:
         raise RequirementsError(requirements.errors)
     return requirements
+
+
+def asked_for(settings: Settings, pins: Sequence[Pin]) -> tuple[Pin, ...]:
+    """`pins`, and those of the project's own files where others were read (`-r`).
+
+    What is done for the files that were named is no reason to forget the rest of the project.
+    """
+    if not settings.own_requirements:
+        return tuple(pins)
+    try:
+        own = read_requirements(replace(settings, requirements=settings.own_requirements)).pins
+    except VendorwsError:
+        own = ()
+    names = {pin.name for pin in pins}
+    return (*pins, *(pin for pin in own if pin.name not in names))
 
 
 # ---- all lines together -------------------------------------------------------------------------------------------

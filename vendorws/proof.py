@@ -30,6 +30,7 @@ from vendorws.devcontainer import find_devcontainers
 from vendorws.errors import OverrideRefused, UsageError
 from vendorws.model import Pin
 from vendorws.override import OverrideStatus, compose_files, existing_checkouts, plan_override, survey
+from vendorws.pins import asked_for
 from vendorws.places import find_places
 from vendorws.probe import digest_of
 from vendorws.settings import Settings
@@ -226,7 +227,7 @@ def _with_commands(settings: Settings, pins: Sequence[Pin], verdicts: Sequence[V
     if not any(verdict.state in _OF_THE_OVERRIDE for verdict in verdicts):
         return Proof(tuple(verdicts))
     try:
-        plan = plan_override(survey(settings, existing_checkouts(settings, pins)))
+        plan = plan_override(survey(settings, existing_checkouts(settings, asked_for(settings, pins))))
     except OverrideRefused as refusal:
         return Proof(tuple(verdicts), (f"{refusal.message} {refusal.hint}",))
     if plan.status in (OverrideStatus.UNCHANGED, OverrideStatus.NONE):

@@ -36,7 +36,8 @@ COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 class Settings:
     """One project's settings, checked.
 
-    `root` is absolute. `requirements` are the files to read, absolute. `python_version` ("3.12") and `platform`
+    `root` is absolute. `requirements` are the files to read, absolute; `own_requirements` those of the project, where
+    others were named. `python_version` ("3.12") and `platform`
     ("linux") describe the container, for environment markers. `service_src` maps a Compose service to the absolute
     path where its image keeps pip's `--src` checkouts. `jobs` is None for the measured default, `timeout` is in
     seconds for one repository. `cache` is the folder of the mirrors that clones borrow from (absolute), `filter` what
@@ -52,6 +53,7 @@ class Settings:
     timeout: float = DEFAULT_TIMEOUT
     cache: Path | None = None
     filter: str | None = None
+    own_requirements: tuple[Path, ...] = ()
     trust_tags: bool = False
 
     @property
@@ -88,15 +90,12 @@ def read_settings(start: Path, *, project: Path | None = None, requirements: tup
         root = find_root(start.resolve()) or start.resolve()
     table = _read_table(root / "pyproject.toml")
     _refuse_unknown_keys(table)
-    if requirements:
-        files = tuple(start / file for file in requirements)
-    else:
-        files = tuple(root / file for file in _strings(table, "requirements", (DEFAULT_REQUIREMENTS,)))
-        if not files:
-            raise UsageError("[tool.vendorws] requirements is empty.", 'Write requirements = ["requirements.txt"].')
+    own = tuple(root / file for file in _strings(table, "requirements", (DEFAULT_REQUIREMENTS,)))
+    if not own:
+        raise UsageError("[tool.vendorws] requirements is empty.", 'Write requirements = ["requirements.txt"].')
     return Settings(
         root=root,
-        requirements=files,
+        requirements=tuple(start / file for file in requirements) or own,
         python_version=_string(table, "python-version", f"{sys.version_info.major}.{sys.version_info.minor}"),
         platform=_string(table, "platform", "linux"),
         service_src=_service_src(table),
@@ -105,6 +104,7 @@ def read_settings(start: Path, *, project: Path | None = None, requirements: tup
         cache=_folder(table, "cache", root),
         filter=_filter(table),
         trust_tags=_flag(table, "trust-tags"),
+        own_requirements=own if requirements else (),
     )
 
 

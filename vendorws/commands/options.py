@@ -48,7 +48,7 @@ Names = Annotated[
 ]
 RequirementFiles = Annotated[
     list[Path] | None,
-    typer.Option("--requirement", "-r", metavar="FILE", help="Read this requirements file (repeatable)."),
+    typer.Option("--requirement", "-r", metavar="FILE", help="Read this file, not the project's (repeatable)."),
 ]
 Project = Annotated[
     Path | None,

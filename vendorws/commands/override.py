@@ -34,7 +34,8 @@ def override(
 ) -> None:
     """Mount each checkout where pip put it in the image, by docker-compose.override.yml.
 
-    An override of your own is added to and otherwise left as it is.
+    An override of your own is added to and otherwise left as it is. With -r FILE the checkouts that the project's own
+    requirements ask for stay mounted too.
 
     Examples:
 
@@ -78,9 +79,9 @@ def override(
 
 def _survey(settings: Settings, mode: Mode | None) -> Survey:
     from vendorws.override import existing_checkouts, survey
-    from vendorws.pins import read_valid_requirements
+    from vendorws.pins import asked_for, read_valid_requirements
 
-    pins = read_valid_requirements(settings).pins
+    pins = asked_for(settings, read_valid_requirements(settings).pins)
     return survey(settings, existing_checkouts(settings, pins), mode)
 
 
@@ -90,6 +91,7 @@ def _text(plan: OverridePlan, status: str) -> str:
     lines = [
         f"{plan.path.name} {status}",
         *(f"  {mount.service}: {mount.source} on {mount.target}" for mount in plan.mounts),
+        *(f"  no longer mounted: {name}" for name in plan.dropped),
     ]
     return "\n".join(lines) + "\n"
 
@@ -105,5 +107,6 @@ def _document(plan: OverridePlan, status: str) -> dict[str, Any]:
             {"service": mount.service, "name": mount.name, "source": mount.source, "target": mount.target}
             for mount in plan.mounts
         ],
+        "dropped": list(plan.dropped),
         "notes": list(plan.notes),
     }

@@ -39,7 +39,7 @@ def status(
     from vendorws.errors import ExitCode
     from vendorws.gitcmd import require_git
     from vendorws.model import VENDOR
-    from vendorws.pins import read_valid_requirements
+    from vendorws.pins import asked_for, read_valid_requirements
     from vendorws.plan import Wish
     from vendorws.repository import find_orphans
     from vendorws.settings import read_settings
@@ -64,7 +64,7 @@ def status(
         project=shared.typed_project(project, requirement),
     )
     result = run(settings, pins, how, terminal.PlainProgress(err, quiet=quiet), fetch=fetch)
-    orphans = find_orphans(settings.vendor, {pin.name for pin in requirements.pins})
+    orphans = find_orphans(settings.vendor, {pin.name for pin in asked_for(settings, requirements.pins)})
     if as_json:
         out.print(json.dumps(report.document("status", result.outcomes, orphans), indent=2))
     else:

@@ -44,6 +44,7 @@ def sync(
     """Clone what is missing, fast-forward what moved, and mount it all.
 
     Whatever you have changed, committed or begun is left exactly as it is and reported with the command that helps.
+    With -r FILE only that file's packages are brought to their pins; the others of the project stay mounted.
 
     \b
     Examples:
@@ -54,7 +55,7 @@ def sync(
     from vendorws import report, terminal
     from vendorws.gitcmd import require_git
     from vendorws.model import VENDOR
-    from vendorws.pins import read_valid_requirements
+    from vendorws.pins import asked_for, read_valid_requirements
     from vendorws.plan import Wish
     from vendorws.repository import find_orphans
     from vendorws.settings import checked_filter, read_settings
@@ -86,7 +87,8 @@ def sync(
     with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
         result = run(settings, pins, how, display)
     codes = [report.exit_code(result.outcomes, interrupted=result.interrupted)]
-    orphans = find_orphans(settings.vendor, {pin.name for pin in requirements.pins})
+    wanted = asked_for(settings, requirements.pins)
+    orphans = find_orphans(settings.vendor, {pin.name for pin in wanted})
     try:
         if as_json:
             out.print(json.dumps(report.document("sync", result.outcomes, orphans), indent=2))
@@ -96,7 +98,7 @@ def sync(
     finally:  # what is written must not depend on who reads our output
         if not dry_run and not result.interrupted:
             if override:
-                codes.append(write_override(settings, requirements.pins, err, quiet=quiet))
+                codes.append(write_override(settings, wanted, err, quiet=quiet))
             codes.append(refresh_keyless(settings, requirements, err, quiet=quiet))
     raise typer.Exit(int(report.worst(codes)))
 
@@ -135,6 +137,7 @@ def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequ
 
 def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> ExitCode:
     """Bring the override up to date with the checkouts that are there, and say what the exit code must tell of it."""
+    from vendorws import terminal
     from vendorws.errors import ExitCode, VendorwsError
     from vendorws.override import existing_checkouts, update_override
 
@@ -144,10 +147,11 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
         shared.print_error(err, error)
         return error.exit_code
     for note in () if quiet else result.notes:
-        err.print(f"note: {note}")
+        terminal.print_wrapped(err, f"note: {note}")
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
         mounts = "1 mount" if len(result.mounts) == 1 else f"{len(result.mounts)} mounts"
-        err.print(f"{result.path.name} {result.status.value}: {mounts}")
+        dropped = f"; no longer mounted: {', '.join(result.dropped)}" if result.dropped else ""
+        terminal.print_wrapped(err, f"{result.path.name} {result.status.value}: {mounts}{dropped}")
     return ExitCode.DONE
 
 
