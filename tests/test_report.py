@@ -214,16 +214,45 @@ def test_what_would_fail() -> None:
 
 
 def test_a_failure_in_gits_own_words_with_the_next_action() -> None:
-    assert report.failure_lines(outcome(CLONE, failure=NO_NETWORK)) == [
+    assert report.failure_lines([outcome(CLONE, failure=NO_NETWORK)]) == [
         "billing: the server could not be reached",
         "  git: ssh: refused",
         "  git: fatal: no",
         "  Check the network.",
     ]
     bare = Failure("setup.py: Permission denied", "", "", ExitCode.ATTENTION)
-    assert report.failure_lines(outcome(CLONE, failure=bare)) == ["billing: setup.py: Permission denied"]
-    assert report.failure_lines(outcome(CLONE, failure=CUT_SHORT)) == []
-    assert report.failure_lines(outcome(WAITS)) == []
+    assert report.failure_lines([outcome(CLONE, failure=bare)]) == ["billing: setup.py: Permission denied"]
+    assert report.failure_lines([outcome(CLONE, failure=CUT_SHORT)]) == []
+    assert report.failure_lines([outcome(WAITS)]) == []
+
+
+def other(name: str, url: str = "") -> Pin:
+    return Pin(name, url or f"https://example.test/{name}.git", "main", None, (), None, "requirements.txt", 1)
+
+
+def test_a_server_that_cannot_be_reached_is_explained_once() -> None:
+    """Offline every package fails alike; what differs is the repository that git names."""
+    outcomes = [
+        outcome(None, pin=pin, failure=Failure("no name", "Check.", f"fatal: {pin.url}", ExitCode.NETWORK))
+        for pin in map(other, ("a1", "b2", "c3", "d4"))
+    ]
+    elsewhere = other("e5", "ssh://git@example.org/e5")
+    apart = outcome(None, pin=elsewhere, failure=Failure("no name", "Check.", "fatal: e5", ExitCode.NETWORK))
+    assert report.failure_lines([*outcomes[:2], apart, *outcomes[2:]]) == [
+        "a1, b2 and 2 more: no name",
+        "  git: fatal: https://example.test/a1.git",
+        "  Check.",
+        "e5: no name",
+        "  git: fatal: e5",
+        "  Check.",
+    ]
+    assert report.failure_lines(outcomes[:3])[0] == "a1, b2, c3: no name"
+
+
+def test_what_failed_here_is_told_of_each() -> None:
+    full = Failure("the disk is full", "", "", ExitCode.ATTENTION)
+    outcomes = [outcome(None, pin=other(name), failure=full) for name in ("a", "b")]
+    assert report.failure_lines(outcomes) == ["a: the disk is full", "b: the disk is full"]
 
 
 def test_what_waits_is_listed_with_the_command_that_helps() -> None:
@@ -405,7 +434,7 @@ def test_no_name_of_a_file_or_a_branch_can_act_on_the_terminal() -> None:
         report.planned_text(outcome(refused)),
         report.done_text(outcome(refused, failure=says)),
         report.planned_text(outcome(refused, failure=says)),
-        *report.failure_lines(outcome(refused, failure=says)),
+        *report.failure_lines([outcome(refused, failure=says)]),
         report.status_row(outcome(refused)).standing,
         report.status_row(outcome(finding=checkout(branch=evil))).at,
     ]

@@ -945,6 +945,22 @@ def test_what_a_dead_run_left_is_swept_away(project: Project, workspace: Workspa
     assert mine.is_dir() and link.is_symlink()
 
 
+# -- offline ---------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_cannot_be_reached_is_explained_once(project: Project, workspace: Workspace) -> None:
+    names = ("one", "two", "three", "four")
+    project.require(
+        *(f"-e git+ssh://git@ssh.example.test/acme/{name}.git@main#egg={name}" for name in names),
+        *(f"-e git+https://https.example.test/acme/{name}.git@main#egg=web-{name}" for name in names[:2]),
+    )
+    result = workspace.type("sync", "--no-override")
+    assert result.exit_code == 3
+    assert [line.split()[0] for line in result.stdout.splitlines()[:-1]] == [*names, "web-one", "web-two"]
+    told = [line for line in result.stderr.splitlines() if not line.startswith(" ")]
+    assert [line.partition(": ")[0] for line in told] == ["one, two and 2 more", "web-one, web-two"]
+
+
 # -- another requirements file ---------------------------------------------------------------------------------
 
 

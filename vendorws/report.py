@@ -19,11 +19,13 @@ from vendorws.model import (
     Changes,
     Checkout,
     Clone,
+    Failure,
     FastForward,
     Follow,
     Keep,
     Move,
     Outcome,
+    Pin,
     Refuse,
     Retarget,
     State,
@@ -33,6 +35,7 @@ from vendorws.model import (
 )
 from vendorws.plan import commits, target_text
 from vendorws.redaction import redact
+from vendorws.urls import server
 
 SCHEMA_VERSION = 1
 
@@ -216,14 +219,37 @@ def _future(step: Move, outcome: Outcome) -> str:
             return "update submodules"
 
 
-def failure_lines(outcome: Outcome) -> list[str]:
-    """What went wrong with one repository in git's own words, and the next action; nothing where nothing did."""
-    failure = outcome.failure
-    if failure is None or failure.exit_code is ExitCode.INTERRUPTED:
-        return []
+def failure_lines(outcomes: Iterable[Outcome]) -> list[str]:
+    """What went wrong in git's own words, and the next action: once for all repositories that it went wrong for.
+
+    Where a server cannot be reached that is the same for each of its packages.
+    """
+    alike: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.failure is not None and outcome.failure.exit_code is not ExitCode.INTERRUPTED:
+            alike.setdefault(_cause(outcome.pin, outcome.failure), []).append(outcome)
+    return [line for group in alike.values() for line in _failure_lines(group)]
+
+
+def _cause(pin: Pin, failure: Failure) -> tuple[str, ...]:
+    """What is the same where two failures are one; the repository itself is left out of git's words."""
+    if failure.exit_code is not ExitCode.NETWORK:
+        return (pin.name,)
+    repository = _ADDRESS.sub("", pin.url).removesuffix(".git")
+    return failure.message, failure.hint, server(pin.url) or pin.url, failure.git_says.replace(repository, "")
+
+
+_ADDRESS = re.compile(r"^[a-z+]+://[^/]*/|^[^/]*:")
+
+
+def _failure_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    failure = outcomes[0].failure
+    assert failure is not None
+    names = [outcome.pin.name for outcome in outcomes]
+    about = ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
     says = [f"  git: {line}" for line in failure.git_says.splitlines()]
     hint = [f"  {failure.hint}"] if failure.hint else []
-    return [visible(line) for line in (f"{outcome.pin.name}: {failure.message}", *says, *hint)]
+    return [visible(line) for line in (f"{about}: {failure.message}", *says, *hint)]
 
 
 def waiting_lines(outcomes: Sequence[Outcome]) -> list[str]:

@@ -72,9 +72,8 @@ def status(
         terminal.print_rows(out, [report.status_row(outcome) for outcome in shown])
         if not (names or quiet):
             terminal.print_quietly(out, report.orphan_lines([str(here / VENDOR / name) for name in orphans]))
-        for outcome in result.outcomes:
-            for line in report.failure_lines(outcome):
-                terminal.print_wrapped(err, line)
+        for line in report.failure_lines(result.outcomes):
+            terminal.print_wrapped(err, line)
         if not result.outcomes and not quiet:
             err.print("No package is vendored here; `vendorws list` says why for each line.")
     code = report.status_exit_code(result.outcomes, interrupted=result.interrupted)

@@ -123,9 +123,8 @@ def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequ
         terminal.print_wrapped(out, line, width + 2)
     if not quiet:
         terminal.print_quietly(out, report.orphan_lines(orphans))
-    for outcome in result.outcomes:
-        for said in report.failure_lines(outcome):
-            terminal.print_wrapped(err, said)
+    for said in report.failure_lines(result.outcomes):
+        terminal.print_wrapped(err, said)
     waiting = report.waiting_lines(result.outcomes)
     for advice in ("Waiting for you:", *waiting) if waiting else ():
         err.print(advice)

@@ -73,10 +73,9 @@ def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
     width = max((len(result.pin.name) for result in undone.results), default=0)
     for result in undone.results:
         out.print(visible(f"{result.pin.name.ljust(width)}  {said(result, dry_run=dry_run)}"))
-    for result in undone.results:
-        if isinstance(result.what, Failure):
-            for line in failure_lines(Outcome(result.pin, (), None, None, result.what, 0)):
-                err.print(line)
+    failed = [Outcome(r.pin, (), None, None, r.what, 0) for r in undone.results if isinstance(r.what, Failure)]
+    for line in failure_lines(failed):
+        err.print(line)
     helpful = [(r.pin.name, r.what.command) for r in undone.results if isinstance(r.what, Leave) and r.what.command]
     if helpful:
         err.print("Waiting for you:")
