@@ -69,6 +69,24 @@ CLASHES = (
     ("billing/__init__.py", "skip-worktree"),
 )
 
+# What the developer is in the middle of, as typed from a checkout in order.
+COMMIT = ("commit", "--allow-empty", "-m", "Mine")
+SCENES = {
+    "a branch of my own": (("switch", "-C", "mine"),),
+    "a branch of my own with a commit": (("switch", "-C", "mine"), COMMIT),
+    "a branch of my own, and a commit on the pinned one": (COMMIT, ("switch", "-C", "mine", "HEAD~1")),
+    "a branch of my own, and the pinned one in a worktree": (
+        ("switch", "-C", "mine"),
+        ("worktree", "add", "../../../../worktree-main", "main"),
+    ),
+    "a commit": (COMMIT,),
+    "a commit on no branch": (("switch", "--detach"), COMMIT),
+    "a merge": (("switch", "-C", "mine"), COMMIT, ("switch", "main"), COMMIT, ("merge", "--no-commit", "mine")),
+    "a rebase": (COMMIT, ("rebase", "--exec", "false", "HEAD~1")),
+    "a cherry-pick": (("cherry-pick", "v1.0"),),
+    "a bisect": (("bisect", "start", "HEAD", "v1.0~1"),),
+}
+
 paths = st.sampled_from(PATHS + ODD_PATHS)
 branches = st.sampled_from(BRANCHES)
 texts = st.sampled_from(("mine\n", "theirs\n", "1.0\n", "", "mine\nand more\n", "# billing\n"))
@@ -374,10 +392,35 @@ class Stories(RuleBasedStateMachine):
         if how in ("staged", "announced"):
             self.stage(path=path) if how == "staged" else self.announce(path=path)
 
-    @rule(path=paths, text=texts)
-    def sync_when_both_have_committed(self, path: str, text: str) -> None:
-        self.try_git("commit", "--allow-empty", "-m", "Mine")
-        self.sync_when_upstream_has_moved(path=path, text=text)
+    @rule(scene=st.sampled_from(sorted(SCENES)), path=paths, pin=st.sampled_from(("main", "main", "develop", "v1.0")))
+    def sync_in_the_middle_of(self, scene: str, path: str, pin: str) -> None:
+        self.bring_it_in_order()
+        self.begin_a_scene(scene)
+        self.pin(pin, SPELLINGS[0])
+        self.sync_when_upstream_has_moved(path=path, text="theirs\n")
+
+    @rule(scene=st.sampled_from(sorted(SCENES)), path=paths, undo=st.booleans())
+    def switch_or_undo_in_the_middle_of(self, scene: str, path: str, undo: bool) -> None:
+        self.bring_it_in_order()
+        self.sync_when_upstream_has_moved(path=path, text="theirs\n")
+        self.begin_a_scene(scene)
+        self.keep_the_promise(*(["undo"] if undo else ["sync", "--switch"]))
+
+    def begin_a_scene(self, scene: str) -> None:
+        for command in SCENES[scene]:
+            self.try_git(*command)
+
+    @rule(what=st.sampled_from(("write", "commit")), replaced=st.booleans())
+    @precondition(lambda self: (self.checkout / "lib" / ".git").exists())
+    def sync_in_the_middle_of_work_in_the_submodule(self, what: str, replaced: bool) -> None:
+        self.bring_it_in_order()
+        if (self.checkout / "lib" / ".git").exists():
+            self.work_in_the_submodule(what=what)
+        if replaced:
+            self.a_colleague_replaces_the_submodule(text="a file")
+        else:
+            self.a_colleague_moves_the_submodule()
+        self.keep_the_promise("sync")
 
     @rule()
     def sync_again(self) -> None:
@@ -406,6 +449,7 @@ class Stories(RuleBasedStateMachine):
         here = None if plain is not None or "--switch" in command or "undo" in command else self.where_i_work()
         result = self.run(*command)
         assert result.exit_code in (0, 1), result
+        assert "  git: " not in result.stderr, f"git refused what the decision had not seen\n{result}"
         if isinstance(stock, Stock):
             broken = broken_promises(stock, self.checkout)
             assert broken == [], f"{broken}\n{result}"
