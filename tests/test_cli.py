@@ -15,6 +15,7 @@ from tests.support.command import COMMAND, Vendorws, merged
 from tests.support.git import git, git_says_yes
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
+from tests.support.sandbox import Sandbox
 from tests.support.terminal import on_terminal
 from tests.support.workspace import Workspace
 from vendorws import __version__
@@ -287,6 +288,32 @@ def test_completion(project: Project, billing: Remote, remotes: Remotes) -> None
     assert complete(project, "vendorws sync dj") == []
 
 
+def test_completion_of_services(project: Project) -> None:
+    assert complete(project, "vendorws verify ") == []
+    project.require("django")
+    project.write("compose.yaml", "services:\n  app: {image: a}\n  api: {image: a}\n  worker: {image: a}\n")
+    assert complete(project, "vendorws verify a") == ["api", "app"]
+    project.write("compose.yaml", "services: [")
+    assert complete(project, "vendorws verify a") == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "environment", "offered"),
+    [
+        ("zsh", {}, """_arguments '*: :(("billing":"main"))'\n"""),
+        ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}, "billing\tmain\n"),
+    ],
+)
+def test_completion_in_other_shells(
+    project: Project, billing: Remote, shell: str, environment: dict[str, str], offered: str
+) -> None:
+    project.require(billing.line("main"))
+    typed = {"_VENDORWS_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "vendorws sync bi", **environment}
+    script = Path(sys.executable).with_name("vendorws")
+    ran = subprocess.run([script], cwd=project.root, env=merged(typed), capture_output=True, text=True, check=True)
+    assert ran.stdout == offered
+
+
 @pytest.mark.parametrize("line", ["-e git+ssh://git@github.com/a/b.git", "-r none.txt"])
 def test_completion_never_complains(project: Project, line: str) -> None:
     project.require(line)
@@ -301,6 +328,30 @@ def test_the_script_that_sets_completion_up(shell: str) -> None:
     script = Path(sys.executable).with_name("vendorws")
     ran = subprocess.run([script], env=merged(environment), capture_output=True, text=True, check=True)
     assert "_VENDORWS_COMPLETE" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "file", "words"),
+    [
+        ("bash", ".bash_completions/vendorws.sh", "complete_bash"),
+        ("zsh", ".zfunc/_vendorws", "#compdef vendorws"),
+        ("fish", ".config/fish/completions/vendorws.fish", "complete --command vendorws"),
+    ],
+)
+def test_completion_for_a_shell_that_is_named(
+    workspace: Workspace, sandbox: Sandbox, shell: str, file: str, words: str
+) -> None:
+    shown = workspace.ok("--show-completion", shell).stdout
+    assert words in shown
+    assert not (sandbox.home / file).exists()
+    assert f"{shell} completion installed" in workspace.ok("--install-completion", shell).stdout
+    assert (sandbox.home / file).read_text().strip() == shown.strip()
+
+
+def test_completion_for_a_shell_that_nobody_knows(workspace: Workspace) -> None:
+    result = workspace.type("--show-completion", "tcsh")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'tcsh' is not one of bash, zsh, fish" in result.stderr
 
 
 # -- the environment -------------------------------------------------------------------------------------------

@@ -32,11 +32,40 @@ class _Command(TyperCommand):
         return _checking_only_what_is_typed(super().get_params(ctx))
 
 
+_COMPLETION = {
+    "install_completion": "Teach this shell, or the one named behind it (bash, zsh, fish), the commands and packages.",
+    "show_completion": "Print what that would install.",
+}
+
+
 class _Group(TyperGroup):
-    """The same for the options before the command."""
+    """The same for the options before the command.
+
+    The two that are about completion may be followed by a shell; typer itself takes no notice of it.
+    """
 
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
-        return _checking_only_what_is_typed(super().get_params(ctx))
+        parameters: list[Any] = super().get_params(ctx)
+        for parameter in parameters:
+            if parameter.name in _COMPLETION:
+                parameter.help = _COMPLETION[parameter.name]
+        return _checking_only_what_is_typed(parameters)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        if len(args) == 2 and args[0].removeprefix("--").replace("-", "_") in _COMPLETION:
+            _set_up_completion(ctx, *args)
+        return super().parse_args(ctx, args)
+
+
+def _set_up_completion(context: Any, option: str, shell: str) -> None:  # noqa: ANN401
+    """Do what the option says for this shell. Ends the process."""
+    from typer.completion import install_callback, show_callback
+
+    shells = ("bash", "zsh", "fish", "powershell", "pwsh")
+    if shell not in shells:
+        raise typer.BadParameter(f"{shell!r} is not one of {', '.join(shells)}.", ctx=context, param_hint=option)
+    option_itself: Any = None  # neither of the two looks at it
+    (install_callback if option == "--install-completion" else show_callback)(context, option_itself, shell)
 
 
 def _checking_only_what_is_typed(parameters: list[Any]) -> list[Any]:

@@ -29,8 +29,8 @@ class Color(str, Enum):
     NEVER = "never"
 
 
-def complete_names(incomplete: str) -> list[str]:
-    """The packages that a shell may offer after `vendorws sync`."""
+def complete_names(incomplete: str) -> list[tuple[str, str]]:
+    """The packages that a shell may offer after `vendorws sync`, and what each is pinned to."""
     from vendorws.errors import VendorwsError
     from vendorws.pins import read_requirements
     from vendorws.settings import read_settings
@@ -39,7 +39,22 @@ def complete_names(incomplete: str) -> list[str]:
         pins = read_requirements(read_settings(Path.cwd())).pins
     except VendorwsError:  # a shell that completes is no place to say so
         return []
-    return [pin.name for pin in pins if pin.name.startswith(incomplete)]
+    return [(pin.name, pin.ref or "default branch") for pin in pins if pin.name.startswith(incomplete)]
+
+
+def complete_services(incomplete: str) -> list[str]:
+    """The Compose services that a shell may offer after `vendorws verify`, as the project's files have them."""
+    from vendorws.compose import read_services
+    from vendorws.compose_files import find_compose_files
+    from vendorws.errors import VendorwsError
+    from vendorws.settings import read_settings
+
+    try:
+        files = find_compose_files(read_settings(Path.cwd()).root)
+        services = read_services(files) if files else ()
+    except VendorwsError:
+        return []
+    return [service.name for service in services if service.name.startswith(incomplete)]
 
 
 Names = Annotated[

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 def verify(
     service: Annotated[
-        str | None, typer.Argument(metavar="SERVICE", help="Only this Compose service.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SERVICE",
+            help="Only this Compose service.",
+            autocompletion=shared.complete_services,
+            show_default=False,
+        ),
     ] = None,
     python: Annotated[
         str | None, typer.Option("--python", metavar="PATH", help="The Python to ask in the container.")
