@@ -14,7 +14,7 @@ from vendorws.compose_yaml import ComposeUnreadable
 def _services(folder: Path, **files: str) -> tuple[Service, ...]:
     for name, text in files.items():
         (folder / name.replace("_", ".")).write_text(text)
-    found = find_compose_files(folder, {"HOME": "/home/dana"})
+    found = find_compose_files(folder, {"HOME": "/home/dev"})
     assert found is not None
     return read_services(found)
 
@@ -87,9 +87,9 @@ def test_an_included_project_from_afar_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_home_folder_in_a_path_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/dana")
+    monkeypatch.setenv("HOME", "/home/dev")
     [service] = _services(tmp_path, compose_yaml="services: {app: {image: x, volumes: ['~/x:/x']}}\n")
-    assert service.mounts == (BaseMount("/x", Path("/home/dana/x")),)
+    assert service.mounts == (BaseMount("/x", Path("/home/dev/x")),)
 
 
 def test_nothing_in_the_file_is_no_service(tmp_path: Path) -> None:

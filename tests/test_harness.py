@@ -28,7 +28,7 @@ def checkout(billing: Remote, tmp_path: Path) -> Path:
 def test_what_the_shell_of_the_developer_exports_does_not_reach_a_test(tmp_path: Path) -> None:
     shell = {
         "PATH": "/bin",
-        "HOME": "/home/dana",
+        "HOME": "/home/dev",
         "GIT_DIR": "/elsewhere",
         "GIT_SSH_COMMAND": "ssh -v",
         "SSH_AUTH_SOCK": "/agent",

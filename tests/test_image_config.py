@@ -105,7 +105,7 @@ def test_an_image_without_any_words_is_fine() -> None:
         ('RUN echo "$ssh_prv_key" > id_rsa', 'RUN echo "$ssh_prv_key" > id_rsa'),
         ("RUN echo 'machine a password hunter2' > .netrc", "RUN echo '…' > .netrc"),
         ('RUN echo "unclosed hunter2', 'RUN echo "…"'),
-        ("RUN git clone https://dana:hunter2@git.acme.example/x", "RUN git clone https://dana:****@git.acme.example/x"),
+        ("RUN git clone https://dev:hunter2@git.acme.example/x", "RUN git clone https://dev:****@git.acme.example/x"),
         ("RUN cat <<EOF > .netrc\nmachine a password hunter2\nEOF", "RUN cat <<EOF > .netrc"),
         ("RUN printf \x1b[2Jcls", "RUN printf \\x1b[2Jcls"),
         ("", ""),
@@ -118,7 +118,7 @@ def test_a_step_is_shown_in_the_words_of_a_dockerfile_and_without_values(created
 @pytest.mark.parametrize(
     "created_by",
     [
-        "RUN echo machine a login dana password hunter2 > /root/.netrc",
+        "RUN echo machine a login dev password hunter2 > /root/.netrc",
         "RUN printf machine\\ a\\ password\\ h\\u\\nter2",
         "RUN login -p hunter2 && login --password=hunter2",
     ],
@@ -143,7 +143,7 @@ def test_a_long_step_is_cut() -> None:
 
 
 def test_a_very_long_step_is_cut_between_words() -> None:
-    url = "https://dana:hunter2@git.acme.example/x"
+    url = "https://dev:hunter2@git.acme.example/x"
     for padding in range(4950, 5000, 3):
         assert "hunter2" not in shown_instruction(f"RUN echo '{'x' * padding}' {url}", [])
     assert shown_instruction("RUN " + "x" * 6000, []) == "RUN"

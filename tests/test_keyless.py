@@ -93,12 +93,12 @@ def test_sync_keeps_it_current_once_it_exists(project: Project, billing: Remote,
 
 
 def test_a_file_of_somebody_else_is_left(project: Project, billing: Remote, run: Here) -> None:
-    project.write(CONFIG, "[user]\n\tname = Dana\n")
+    project.write(CONFIG, "[user]\n\tname = A Developer\n")
     for command in ("keyless", "sync"):
         result = run(command)
         assert result.exit_code == 1
         assert f"{project.root / CONFIG} was not written by vendorws; it is left as it is" in result.stderr
-    assert config_of(project) == "[user]\n\tname = Dana\n"
+    assert config_of(project) == "[user]\n\tname = A Developer\n"
 
 
 def test_json(project: Project, billing: Remote, run: Here) -> None:
@@ -126,7 +126,7 @@ def test_json(project: Project, billing: Remote, run: Here) -> None:
 
 
 def test_a_token_in_a_url_is_written_nowhere(project: Project, run: Here) -> None:
-    project.require("-e git+https://dana:s3cret@github.com/acme/billing.git@main#egg=billing")
+    project.require("-e git+https://dev:s3cret@github.com/acme/billing.git@main#egg=billing")
     result = run("keyless")
     assert result.exit_code == 1
     assert "billing: its URL holds a password, which would have to stand in the file" in result.stderr

@@ -437,7 +437,7 @@ on feature/x, the pin is branch main
 -> vendorws sync --switch billing""",
     ),
     "on another branch, the pinned one is behind in another worktree": (
-        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dana/billing")),
+        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dev/billing")),
         DEFAULT,
         """\
 Keep (other-branch)
@@ -445,11 +445,11 @@ on feature/x, the pin is branch main
 -> vendorws sync --switch billing""",
     ),
     "on another branch, --switch, but another worktree has the pinned one": (
-        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dana/billing")),
+        own_branch(local=LocalBranch(OLD, 0, 1, "/home/dev/billing")),
         SWITCH,
         """\
 Refuse (other-branch)
-on feature/x, the pin is branch main, but main is checked out in /home/dana/billing
+on feature/x, the pin is branch main, but main is checked out in /home/dev/billing
 -> git -C vendor/billing worktree list""",
     ),
     "on another branch, --switch": (

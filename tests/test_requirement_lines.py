@@ -159,10 +159,10 @@ def test_variables_are_expanded_after_comments_are_cut(root: Path) -> None:
 
 
 def test_a_value_is_taken_out_of_what_is_said_about_the_line(root: Path) -> None:
-    line = only(root, "-e git+https://${USER}:${TOKEN}@host/x", USER="dana", TOKEN="s3cr3t-t0k3n")
+    line = only(root, "-e git+https://${USER}:${TOKEN}@host/x", USER="dev", TOKEN="s3cr3t-t0k3n")
     assert isinstance(line, Editable)
-    assert line.target == "git+https://dana:s3cr3t-t0k3n@host/x"
-    assert line.place.unfilled(f"no {line.target}") == "no git+https://dana:${TOKEN}@host/x"
+    assert line.target == "git+https://dev:s3cr3t-t0k3n@host/x"
+    assert line.place.unfilled(f"no {line.target}") == "no git+https://dev:${TOKEN}@host/x"
 
 
 def test_variables_that_grow_without_end_stop() -> None:

@@ -23,14 +23,14 @@ from tests.support.sandbox import Sandbox
 from tests.support.terminal import on_terminal
 
 TOKENS = (
-    "dana:ghp_S3cretS3cretS3cret",
+    "dev:ghp_S3cretS3cretS3cret",
     "ghp_S3cretS3cretS3cret",
     "ghp_S3cretS3cretS3cret:",
     "ghp_S3cretS3cretS3cret:x-oauth-basic",
     ":ghp_S3cretS3cretS3cret",
-    "dana:S3cret%40with%3Aodd%2Fletters",
-    "dana:S3cret@with:odd",
-    "dana:S3cret$with~odd!*(letters)",
+    "dev:S3cret%40with%3Aodd%2Fletters",
+    "dev:S3cret@with:odd",
+    "dev:S3cret$with~odd!*(letters)",
 )
 COMMANDS = (
     ("list",),
@@ -205,7 +205,7 @@ def test_where_the_remote_of_the_checkout_is_another_one(
 def test_where_the_token_changes(
     secret: Secret, project: Project, remotes: Remotes, billing: Remote, sandbox: Sandbox, vendorws: Here
 ) -> None:
-    old = Secret("dana:0ldS3cret0ld")
+    old = Secret("dev:0ldS3cret0ld")
     for each in (old, secret):
         let_in(each, sandbox, remotes)
     project.require(line(old))

@@ -549,11 +549,11 @@ def test_a_host_that_git_is_told_to_find_elsewhere_is_not_contacted(
         "ssh://git@github.com:2222/acme/billing.git",
         "ssh://git@[::1]:2222/acme/billing.git",
         "ssh://git@[::1]/acme/billing.git",
-        "git+ssh://git@github.com/~dana/billing.git",
+        "git+ssh://git@github.com/~dev/billing.git",
         "git@github.com:acme/billing.git",
         "github.com:acme/billing.git",
         "git@[::1]:acme/billing.git",
-        "ssh://dana.developer@Git.Example.Test:/acme/billing.git",
+        "ssh://a.developer@Git.Example.Test:/acme/billing.git",
     ],
 )
 def test_the_server_is_named_to_ssh_as_git_names_it(url: str, sandbox: Sandbox) -> None:

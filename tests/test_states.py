@@ -749,7 +749,7 @@ def in_an_am(scene: Scene) -> None:
 @row(0, "fast-forwarded by 1 commit")
 def a_fork_with_the_pin_under_another_name(scene: Scene) -> None:
     scene.start()
-    fork = scene.remotes.create("dana/billing")
+    fork = scene.remotes.create("dev/billing")
     scene.git("remote", "rename", "origin", "upstream")
     scene.git("remote", "add", "origin", fork.url)
     scene.git("fetch", "--quiet", "--all")

@@ -30,7 +30,7 @@ from vendorws.verify import (
 )
 from vendorws.verify_report import document, lines, summary
 
-HERE = Path("/home/dana/shop/vendor/billing")
+HERE = Path("/home/dev/shop/vendor/billing")
 THERE = "/site/vendor/billing"
 BILLING = Package("app", "billing", "vendor/billing", HERE, THERE)
 

@@ -54,9 +54,9 @@ ARG DEPLOY_TOKEN
 COPY id_rsa /root/.ssh/id_rsa
 COPY folder /srv/folder
 RUN echo "$DEPLOY_TOKEN" | wc -c && rm -r /root/.ssh /srv/folder
-ENV PIP_INDEX_URL=https://dana:{password}@pypi.acme.example/simple
+ENV PIP_INDEX_URL=https://dev:{password}@pypi.acme.example/simple
 RUN mkdir -p /site/.git && echo '[remote "o"] url = https://{github}@github.com/acme/billing.git' > /site/.git/config
-RUN echo machine git.acme.example login dana password {password} > /root/.netrc
+RUN echo machine git.acme.example login dev password {password} > /root/.netrc
 """
 
 
@@ -174,7 +174,7 @@ def test_every_planted_secret_is_found_and_none_is_printed(
     deleted = [row for row in result.json["findings"] if (row["path"] or "").startswith(("/root/.ssh", "/srv"))]
     assert len({row["deleted_by"] for row in deleted}) == 1 and deleted[0]["deleted_by"]
     made = {row["path"]: row["instruction"] for row in result.json["findings"]}
-    assert made["/root/.netrc"] == "RUN echo machine git.acme.example login dana password **** > /root/.netrc"
+    assert made["/root/.netrc"] == "RUN echo machine git.acme.example login dev password **** > /root/.netrc"
     assert made["/root/.ssh/id_rsa"].startswith("COPY ")
     text = vendorws("audit", image)
     for secret in (PASSWORD, GITHUB, *(line.decode() for line in ssh_key().splitlines()[1:-1])):
@@ -291,7 +291,7 @@ def test_a_password_in_a_command_is_found_in_the_records_of_the_build_cache(
 ) -> None:
     mark = secrets.token_hex(8)
     text = (
-        f"FROM {base} AS fetch\nRUN echo {mark} https://dana:{PASSWORD}@git.acme.example/x > /y\n"
+        f"FROM {base} AS fetch\nRUN echo {mark} https://dev:{PASSWORD}@git.acme.example/x > /y\n"
         f"FROM {base}\nCOPY --from=fetch /y /y\n"
     )
     write(project.root, {"Dockerfile": text.encode()})

@@ -35,7 +35,7 @@ def private_keys() -> dict[str, bytes]:
         "encrypted private key": rsa_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _LOCKED),
         "PGP private key": armoured("PGP PRIVATE KEY BLOCK", headers="Version: GnuPG v2\n\n", checksum="=aB3+\n"),
         "SSH2 encrypted private key": armoured(
-            "SSH2 ENCRYPTED PRIVATE KEY", dashes="---- ", headers='Comment: "dsa-key of dana"\n'
+            "SSH2 ENCRYPTED PRIVATE KEY", dashes="---- ", headers='Comment: "dsa-key of dev"\n'
         ),
         "PuTTY private key": putty(),
     }
@@ -75,7 +75,7 @@ def putty() -> bytes:
     """A key file as PuTTYgen writes it."""
     line = base64.b64encode(hashlib.sha256(b"putty").digest() + b"0123").decode()
     return (
-        "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: dana@acme\r\nPublic-Lines: 2\r\n"
+        "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: dev@acme\r\nPublic-Lines: 2\r\n"
         "AAAAC3NzaC1lZDI1NTE5AAAAIJ8Jxk1Z2p0mCzKk5wSmvB4m0cXn4XG2YV5JgQ9b\r\nP3Qx\r\n"
         f"Private-Lines: 1\r\n{line}\r\nPrivate-MAC: {hashlib.sha256(b'mac').hexdigest()}\r\n"
     ).encode()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-DEVELOPER = "dana@acme.example"
+DEVELOPER = "dev@acme.example"
 _OPERATIONS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "rebase-merge", "rebase-apply")
 _OPERATIONS += ("sequencer", "MERGE_MSG", "AUTO_MERGE")
 

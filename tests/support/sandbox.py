@@ -27,8 +27,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 
 _GIT_CONFIG = """\
 [user]
-    name = Dana Developer
-    email = dana@acme.example
+    name = A Developer
+    email = dev@acme.example
 [init]
     defaultBranch = main
 [protocol "file"]
