@@ -36,10 +36,12 @@ from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 
-EXAMPLES = {"few": 12, "ci": 500, "nightly": 5_000}
+EXAMPLES = {"few": 9, "ci": 500, "nightly": 5_000}
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 SEED = os.environ.get("HYPOTHESIS_SEED")  # read here, for the sandbox of a test lets no such thing in
 STEPS = 16
+BATCH = 9
+"""After its first ten stories Hypothesis varies what it has told, so every few begin anew, with a seed of their own."""
 SHARES = 5
 """The stories of a larger profile are told in so many tests, so that they can run at the same time."""
 
@@ -81,7 +83,10 @@ SCENES = {
     ),
     "a commit": (COMMIT,),
     "a commit on no branch": (("switch", "--detach"), COMMIT),
-    "a merge": (("switch", "-C", "mine"), COMMIT, ("switch", "main"), COMMIT, ("merge", "--no-commit", "mine")),
+    "a merge": (
+        *(("switch", "-C", "mine"), (*COMMIT, "-m", "Here"), ("switch", "main")),
+        *((*COMMIT, "-m", "There"), ("merge", "--no-commit", "mine")),
+    ),
     "a rebase": (COMMIT, ("rebase", "--exec", "false", "HEAD~1")),
     "a cherry-pick": (("cherry-pick", "v1.0"),),
     "a bisect": (("bisect", "start", "HEAD", "v1.0~1"),),
@@ -540,13 +545,11 @@ def make_template(folder: Path) -> None:
 
 
 def tell(stories: int, sandbox: Sandbox, tmp_path: Path) -> None:
-    number = int(SEED or random.randrange(2**32))
-    print(f"To tell the same stories again: HYPOTHESIS_SEED={number}")
     Stories.ground, Stories.sandbox = tmp_path / "worlds", sandbox
     Stories.configuration, Stories.template = sandbox.git_config.read_text("utf-8"), tmp_path / "template"
     make_template(Stories.template)
     options: dict[str, Any] = {
-        "max_examples": stories,
+        "max_examples": BATCH,
         "stateful_step_count": STEPS,
         "deadline": None,
         "database": None,
@@ -555,7 +558,10 @@ def tell(stories: int, sandbox: Sandbox, tmp_path: Path) -> None:
         "phases": (Phase.generate, Phase.shrink),
         "suppress_health_check": list(HealthCheck),
     }
-    run_state_machine_as_test(seed(number)(Stories), settings=settings(**options))
+    first = int(SEED or random.randrange(2**32))
+    for number in range(first, first + max(1, stories // BATCH)):
+        print(f"To tell the same stories again: HYPOTHESIS_SEED={number}")
+        run_state_machine_as_test(seed(number)(Stories), settings=settings(**options))
 
 
 @pytest.mark.timeout(900)
