@@ -146,11 +146,14 @@ def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
 
 
 def note_gone(work: Work, checkout: Checkout) -> None:
-    """Remember whether the remote had what the pin names when it was asked, so that it can be told offline."""
+    """Remember whether the remote had what the pin names when it was asked, so that it can be told offline.
+
+    Where that cannot be noted, nothing is lost: the next run asks again.
+    """
     if not checkout.gone:
         work.inside.run("config", "--unset-all", "vendorws.gone")
     elif work.pin.ref is not None:
-        work.inside.call("config", "--replace-all", "vendorws.gone", gone_text(work.pin.ref, checkout.last_known))
+        work.inside.run("config", "--replace-all", "vendorws.gone", gone_text(work.pin.ref, checkout.last_known))
 
 
 def _names(git: Git, remote: str, target: Target) -> tuple[str, str]:
