@@ -138,7 +138,7 @@ def test_on_a_narrower_screen_the_standing_goes_on_below_itself(monkeypatch: pyt
     print_rows(console(out, "never"), LONG)
     assert out.getvalue() == (
         "billing  main          diverged 3/2: rebase, or\n"
-        "                       `git -C vendor/billing merge origin/main`\n"
+        "    `git -C vendor/billing merge origin/main`\n"
         "theme    main  my-fix  the pin is branch main  1 staged, 2\n"
         "                       unstaged\n"
         "    -> vendorws x\n"
@@ -158,6 +158,7 @@ def test_a_column_that_is_empty_takes_no_room() -> None:
         ("one two three", 9, 2, "one two\n  three"),
         ("name  one two three", 14, 6, "name  one two\n      three"),
         ("name  one two three", 10, 6, "name  one\n    two\n    three"),
+        ("name  see `git push origin HEAD`", 26, 6, "name  see\n    `git push origin HEAD`"),
         ("see https://example.test/long/path now", 12, 2, "see\n  https://example.test/long/path\n  now"),
         ("type (`git push`).", 12, 2, "type\n  (`git push`)."),
         ("機能 機能 機能", 9, 2, "機能 機能\n  機能"),

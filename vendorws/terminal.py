@@ -75,7 +75,8 @@ def wrapped(line: Text, width: int, indent: int) -> Text:
 
     It is broken between words only, and never inside `backticks`: what they hold is there to be pasted.
     """
-    indent = indent if indent <= width // 2 else 4
+    longest = max((cell_len(word[0]) for word in _WORDS.finditer(line.plain, min(indent, len(line)))), default=0)
+    indent = indent if indent <= width // 2 and indent + longest <= width else min(indent, 4)
     starts: list[int] = []
     begin, room = 0, width
     for word in _WORDS.finditer(line.plain, min(indent, len(line))):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vendorws.checkouts.sync import Options, Result
     from vendorws.errors import ExitCode
     from vendorws.model import Pin, Requirements
     from vendorws.settings import Settings
-    from vendorws.sync import Options, Result
 
 
 def sync(
@@ -53,14 +53,14 @@ def sync(
       vendorws sync --dry-run               only say what would be done
     """
     from vendorws import report, terminal
-    from vendorws.gitcmd import require_git
+    from vendorws.checkouts.plan import Wish
+    from vendorws.checkouts.repository import find_orphans
+    from vendorws.checkouts.sync import Options
+    from vendorws.checkouts.sync import sync as run
+    from vendorws.git_client.command import require_git
     from vendorws.model import VENDOR
-    from vendorws.pins import asked_for, read_valid_requirements
-    from vendorws.plan import Wish
-    from vendorws.repository import find_orphans
+    from vendorws.requirement_files.pins import asked_for, read_valid_requirements
     from vendorws.settings import checked_filter, read_settings
-    from vendorws.sync import Options
-    from vendorws.sync import sync as run
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
@@ -131,14 +131,14 @@ def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequ
     if not quiet and not result.outcomes:
         err.print("No package is vendored here; `vendorws list` says why.")
     elif not quiet:
-        out.print(report.summary(result.outcomes, dry_run=how.dry_run))
+        terminal.print_wrapped(out, report.summary(result.outcomes, dry_run=how.dry_run))
 
 
 def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> ExitCode:
     """Bring the override up to date with the checkouts that are there, and say what the exit code must tell of it."""
     from vendorws import terminal
+    from vendorws.compose.override import existing_checkouts, update_override
     from vendorws.errors import ExitCode, VendorwsError
-    from vendorws.override import existing_checkouts, update_override
 
     try:
         result = update_override(settings, existing_checkouts(settings, pins))
@@ -157,11 +157,11 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
 def refresh_keyless(settings: Settings, requirements: Requirements, err: Console, *, quiet: bool) -> ExitCode:
     """Bring the config for builds without a key up to date, in a project that has one."""
     from vendorws.errors import ExitCode, VendorwsError
-    from vendorws.keyless_config import CONFIG
+    from vendorws.keyless.config import CONFIG
 
     if not (settings.vendor / CONFIG).exists():
         return ExitCode.DONE
-    from vendorws.keyless import KeylessStatus, update_if_present
+    from vendorws.keyless.plan import KeylessStatus, update_if_present
 
     try:
         plan = update_if_present(settings, requirements)
