@@ -35,7 +35,7 @@ format: $(VENV)/.installed-lint ## let ruff mend what it can
 coverage: $(VENV)/.installed-test ## branch coverage: 95 % of everything, all of the decisions
 	$(PYTEST) -m "not docker" --cov --cov-report= $(ARGS)
 	$(PY) -m coverage report --fail-under=95
-	$(PY) -m coverage report --include="vendorws/plan.py,vendorws/pins.py" --fail-under=100
+	$(PY) -m coverage report --include="vendorws/checkouts/plan.py,vendorws/requirement_files/pins.py" --fail-under=100
 
 clean: ## remove the virtual environment and everything that was made
 	rm -rf $(VENV) .demo .bench .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

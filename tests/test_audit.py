@@ -27,9 +27,9 @@ from tests.support.images import (
     write_files,
 )
 from tests.support.keys import armoured, private_keys, public_keys, ssh_key
-from vendorws.audit import LayerFinding, Report, WordFinding, audit, with_leftovers
-from vendorws.build_stages import CacheRecord, Leftovers
-from vendorws.image_archive import ArchiveProblem, read_archive
+from vendorws.images.archive import ArchiveProblem, read_archive
+from vendorws.images.audit import LayerFinding, Report, WordFinding, audit, with_leftovers
+from vendorws.images.build_stages import CacheRecord, Leftovers
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
 BASE = Step("FROM debian", layer({"etc/hostname": b"base", "usr/bin/ssh": b"\x7fELF" + b"\0" * 3000}))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.build_stages import came_from, earlier_stages, run_commands
-from vendorws.image_config import command_of
+from vendorws.images.build_stages import came_from, earlier_stages, run_commands
+from vendorws.images.config import command_of
 
 ARTICLE = """\
 ARG python=python:3.11

@@ -15,9 +15,9 @@ from tests.support.git import git
 from tests.support.project import Project, make_project
 from tests.support.remotes import Remote, Remotes
 from tests.support.ssh_server import SshServer
-from vendorws.cache import Cache
-from vendorws.gitcmd import Git
-from vendorws.urls import normal_url
+from vendorws.checkouts.cache import Cache
+from vendorws.git_client.command import Git
+from vendorws.git_client.urls import normal_url
 
 LARGE = bytes(range(256)) * 400
 """More than `drop_after` lets through."""

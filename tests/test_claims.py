@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from vendorws.claims import Claim, Claims
-from vendorws.requirement_lines import Place
-from vendorws.vcs_url import identity
+from vendorws.requirement_files.claims import Claim, Claims
+from vendorws.requirement_files.lines import Place
+from vendorws.requirement_files.vcs_url import identity
 
 V1, V2 = "git+https://h/r@v1", "git+https://h/r@v2"
 

@@ -75,7 +75,8 @@ def test_the_version(workspace: Workspace, vendorws: Vendorws) -> None:
 
 def test_help_needs_nothing_heavy() -> None:
     """It answers at once: rich, yaml, git and the rest are for those who work."""
-    heavy = ("rich", "yaml", "git", "requirements", "packaging", "vendorws.sync", "vendorws.pins", "tomllib")
+    heavy = ("rich", "yaml", "git", "requirements", "packaging", "tomllib")
+    heavy += ("vendorws.checkouts", "vendorws.requirement_files")
     code = (
         f"import sys; before = set(sys.modules); import vendorws.cli; new = set(sys.modules) - before\n"
         f"print(*(name for name in {heavy!r} if name in new))"
@@ -390,8 +391,8 @@ def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
 @pytest.mark.parametrize(
     ("words", "too_much"),
     [
-        (("--version",), {"git", "rich.console", "yaml", "packaging", "pydantic", "vendorws.sync"}),
-        (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.sync"}),
+        (("--version",), {"git", "rich.console", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
+        (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
         (("status",), {"git", "yaml", "pydantic", "dockerfile_parse"}),
     ],
 )

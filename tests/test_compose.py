@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.compose import BaseMount, Build, Service, read_services
-from vendorws.compose_files import find_compose_files
-from vendorws.compose_yaml import ComposeUnreadable
+from vendorws.compose.files import find_compose_files
+from vendorws.compose.services import BaseMount, Build, Service, read_services
+from vendorws.compose.trees import ComposeUnreadable
 
 
 def _services(folder: Path, **files: str) -> tuple[Service, ...]:

@@ -9,11 +9,11 @@ import pytest
 from tests.support.compose_projects import PROJECTS
 from tests.support.docker import Docker
 from tests.support.project import Project
-from vendorws.compose import read_services
-from vendorws.compose_client import ask_services
-from vendorws.compose_files import ComposeFiles, find_compose_files
+from vendorws.compose.client import ask_services
+from vendorws.compose.files import ComposeFiles, find_compose_files
+from vendorws.compose.places import find_places
+from vendorws.compose.services import read_services
 from vendorws.errors import UsageError
-from vendorws.places import find_places
 from vendorws.settings import read_settings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.docker import Docker
-from vendorws.compose_files import BASE_NAMES, OVERRIDE_NAMES, find_compose_files, parse_dotenv, read_dotenv
+from vendorws.compose.files import BASE_NAMES, OVERRIDE_NAMES, find_compose_files, parse_dotenv, read_dotenv
 from vendorws.errors import UsageError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.compose_yaml import (
+from vendorws.compose.trees import (
     ComposeUnreadable,
     Override,
     Reset,

@@ -6,7 +6,7 @@ import pytest
 from detect_secrets.plugins.basic_auth import BasicAuthDetector
 
 from tests.support.keys import ssh_key
-from vendorws.credentials import Credential, in_assignments, in_netrc, in_text, in_variable, reader_for
+from vendorws.images.credentials import Credential, in_assignments, in_netrc, in_text, in_variable, reader_for
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
 GITLAB = "glpat-" + "x1Y2z3-_4567890abcde"

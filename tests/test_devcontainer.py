@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.devcontainer import DevContainer, find_devcontainers, without_comments
+from vendorws.compose.devcontainer import DevContainer, find_devcontainers, without_comments
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.dockerfiles import ARTICLE, NOTHING, PLACED, UNCLEAR, Case
-from vendorws.dockerfile import Place, Unclear, find_checkouts
+from vendorws.dockerfiles.dockerfile import Place, Unclear, find_checkouts
 
 
 def _name(case: Case) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.dockerignore import find_dockerignore, hiding_line
+from vendorws.dockerfiles.dockerignore import find_dockerignore, hiding_line
 
 CONFIG, HEAD = "vendor/.gitconfig", "vendor/acme-x/.git/HEAD"
 

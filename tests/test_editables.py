@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.editables import Wrong, clone_url, read_editable, read_legacy, rewritten
+from vendorws.requirement_files.editables import Wrong, clone_url, read_editable, read_legacy, rewritten
 
 SSH = "git+ssh://git@host/r.git@v1"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vendorws.compose_yaml import parse_yaml
-from vendorws.entries import NO_ENTRIES, Entries, entries_between
-from vendorws.mounts import Mode, Mount
+from vendorws.compose.entries import NO_ENTRIES, Entries, entries_between
+from vendorws.compose.mounts import Mode, Mount
+from vendorws.compose.trees import parse_yaml
 
 USERS = "services:\n  app:\n    volumes: !override\n      - ./a:/a\n  db: !reset null\n"
 ADDED = "      - {type: bind, source: ../v/x, target: /t/x}\n"

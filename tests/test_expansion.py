@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from vendorws.expansion import Unresolved, expand, interpolate
+from vendorws.dockerfiles.expansion import Unresolved, expand, interpolate
 
 KNOWN = {"A": "/a/b/", "EMPTY": "", "N": "5", "PWD": "/here"}
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.git import GitFailed, git_bytes
-from vendorws.git_config import append_config, parse_config
+from vendorws.checkouts.git_config import append_config, parse_config
 
 
 def as_git_reads(text: str, folder: Path) -> dict[str, list[str]] | None:

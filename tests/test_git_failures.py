@@ -13,8 +13,8 @@ import pytest
 from tests.support.git import git
 from tests.support.remotes import Remote, Remotes
 from vendorws.errors import ExitCode
-from vendorws.git_failures import GitFailed, GitTimedOut, is_passing
-from vendorws.gitcmd import Git
+from vendorws.git_client.command import Git
+from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
 
 NETWORK, ATTENTION = ExitCode.NETWORK, ExitCode.ATTENTION
 

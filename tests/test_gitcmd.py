@@ -15,11 +15,11 @@ from tests.support.process_tree import gone
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
-from vendorws import gitcmd
 from vendorws.errors import EnvironmentProblem
-from vendorws.git_failures import GitFailed, GitTimedOut
-from vendorws.gitcmd import Git, network_config, require_git
-from vendorws.processes import Stopped
+from vendorws.git_client import command as gitcmd
+from vendorws.git_client.command import Git, network_config, require_git
+from vendorws.git_client.failures import GitFailed, GitTimedOut
+from vendorws.git_client.processes import Stopped
 
 
 @pytest.fixture

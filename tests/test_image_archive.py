@@ -31,7 +31,7 @@ from tests.support.images import (
     write_files,
 )
 from vendorws.errors import EnvironmentProblem, ExitCode
-from vendorws.image_archive import (
+from vendorws.images.archive import (
     Alias,
     ArchiveProblem,
     Blob,

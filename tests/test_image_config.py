@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.images import as_json
 from tests.support.keys import ssh_key
-from vendorws.image_config import Variable, Words, document_words, printable, shown_instruction, variables, words
-from vendorws.image_manifest import Image
+from vendorws.images.config import Variable, Words, document_words, printable, shown_instruction, variables, words
+from vendorws.images.manifest import Image
 
 
 def image(*steps: str, env: list[str] | None = None, **config: object) -> Image:

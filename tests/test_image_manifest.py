@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.images import ImageSpec, Step, as_json, layer, oci_files, sha256
-from vendorws.image_archive import ArchiveProblem
-from vendorws.image_manifest import Image, Layer, read_contents
+from vendorws.images.archive import ArchiveProblem
+from vendorws.images.manifest import Image, Layer, read_contents
 
 BASE, TOP = layer({"base": b"1"}), layer({"top": b"2"})
 APP = ImageSpec([Step("FROM", BASE), Step("ENV A=b"), Step("RUN make", TOP)])

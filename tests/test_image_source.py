@@ -12,8 +12,8 @@ import pytest
 from tests.support.command import COMMAND, Vendorws
 from tests.support.images import ImageSpec, Step, docker_archive, layer, oci_files, write_files
 from vendorws.errors import EnvironmentProblem
-from vendorws.image_archive import Blob, LayerFile
-from vendorws.image_source import is_in_engine, opened, size_of
+from vendorws.images.archive import Blob, LayerFile
+from vendorws.images.source import is_in_engine, opened, size_of
 
 APP = ImageSpec([Step("COPY", layer({"a": b"x" * 5000, "b": b"2"}))])
 

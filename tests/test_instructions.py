@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.instructions import flag, json_words, parse_instructions, without_flags
+from vendorws.dockerfiles.instructions import flag, json_words, parse_instructions, without_flags
 
 
 def test_instructions_know_their_first_line_and_their_heredocs() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.git import git
-from vendorws.keyless_config import MOUNT, Source, config_text, neighbours, sources_of, spellings, submodule_url
+from vendorws.keyless.config import MOUNT, Source, config_text, neighbours, sources_of, spellings, submodule_url
 
 
 def _rewritten(tmp_path: Path, text: str, url: str) -> str:

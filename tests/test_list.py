@@ -11,11 +11,11 @@ import pytest
 from tests.support.command import COMMAND, Vendorws
 from tests.support.project import Project, in_any_path
 from tests.support.terminal import on_terminal
-from vendorws import listing
-from vendorws.markers import marker_environment
 from vendorws.model import Requirements
-from vendorws.pins import parse
-from vendorws.requirement_lines import read_lines
+from vendorws.requirement_files import listing
+from vendorws.requirement_files.lines import read_lines
+from vendorws.requirement_files.markers import marker_environment
+from vendorws.requirement_files.pins import parse
 
 SSH = "git+ssh://git@github.com/acme"
 LINES = (

@@ -8,9 +8,9 @@ import sys
 import pytest
 from packaging.markers import Marker
 
-from vendorws.editables import Wrong
 from vendorws.errors import UsageError
-from vendorws.markers import holds, marker_environment
+from vendorws.requirement_files.editables import Wrong
+from vendorws.requirement_files.markers import holds, marker_environment
 
 
 @pytest.mark.parametrize(

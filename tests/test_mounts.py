@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.compose import BaseMount, Build, Service
-from vendorws.mounts import Checkouts, Mode, Mount, Wanted, mounts_for
+from vendorws.compose.mounts import Checkouts, Mode, Mount, Wanted, mounts_for
+from vendorws.compose.services import BaseMount, Build, Service
 
 BUILD = Build(None, None, None, {}, None)
 OURS = Mount("app", "billing", "./vendor/billing", "/site/vendor/billing")

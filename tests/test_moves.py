@@ -14,10 +14,13 @@ from tests.support.git import git, git_says_yes
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
 from tests.support.workspace import tree
-from vendorws import moves
+from vendorws.checkouts import moves
+from vendorws.checkouts.moves import NoSuchRef, Work
+from vendorws.checkouts.observation import observe
+from vendorws.checkouts.targets import kept_at
 from vendorws.errors import ExitCode
-from vendorws.git_failures import GitFailed
-from vendorws.gitcmd import Git
+from vendorws.git_client.command import Git
+from vendorws.git_client.failures import GitFailed
 from vendorws.model import (
     BringForward,
     Checkout,
@@ -35,9 +38,6 @@ from vendorws.model import (
     TargetKind,
     UpdateSubmodules,
 )
-from vendorws.moves import NoSuchRef, Work
-from vendorws.observation import observe
-from vendorws.targets import kept_at
 
 CLONE = Clone(state=State.MISSING, reason="missing")
 

@@ -11,8 +11,9 @@ from tests.support.git import git, git_says_yes
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
 from tests.support.workspace import tree
-from vendorws.git_failures import GitFailed
-from vendorws.gitcmd import Git
+from vendorws.checkouts.observation import observe
+from vendorws.git_client.command import Git
+from vendorws.git_client.failures import GitFailed
 from vendorws.model import (
     Broken,
     Changes,
@@ -29,7 +30,6 @@ from vendorws.model import (
     TargetKind,
     Tips,
 )
-from vendorws.observation import observe
 
 
 @pytest.fixture
@@ -426,12 +426,12 @@ def test_refs_in_a_form_that_only_git_reads(checkout: Path, billing: Remote, mon
     refs = ("main", "develop", "v1.0", "v2", None, "nothing")
     read = [see(checkout, ref) for ref in refs]
     assert read[0].stashes == 1
-    monkeypatch.setattr("vendorws.observation.read_config", _as_reftable)
+    monkeypatch.setattr("vendorws.checkouts.observation.read_config", _as_reftable)
     assert [see(checkout, ref) for ref in refs] == read
 
 
 def _as_reftable(directory: object) -> object:
-    from vendorws.repository import read_config
+    from vendorws.checkouts.repository import read_config
 
     return replace(read_config(directory), ref_storage="reftable")  # type: ignore[arg-type]
 

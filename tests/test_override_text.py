@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.compose_yaml import Tree, parse_yaml
-from vendorws.entries import entries_between
-from vendorws.mounts import Mode, Mount
-from vendorws.override_text import LISTS, entry, is_own, is_untouched, own_text, scalar
+from vendorws.compose.entries import entries_between
+from vendorws.compose.mounts import Mode, Mount
+from vendorws.compose.override_text import LISTS, entry, is_own, is_untouched, own_text, scalar
+from vendorws.compose.trees import Tree, parse_yaml
 
 MOUNTS = (
     Mount("app", "billing", "./vendor/billing", "/site/vendor/billing"),

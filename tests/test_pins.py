@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.support.project import Project
 from vendorws.errors import ExitCode, RequirementsError
-from vendorws.markers import marker_environment
 from vendorws.model import Pin, Problem, Requirement, Requirements
-from vendorws.pins import parse, read_requirements, read_valid_requirements
-from vendorws.requirement_lines import read_lines
+from vendorws.requirement_files.lines import read_lines
+from vendorws.requirement_files.markers import marker_environment
+from vendorws.requirement_files.pins import parse, read_requirements, read_valid_requirements
 from vendorws.settings import read_settings
 
 HOST = "git+ssh://git@github.com/acme"

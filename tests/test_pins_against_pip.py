@@ -19,10 +19,10 @@ from tests.support import pip_oracle, pip_verdicts
 from tests.support.git import git
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remotes
-from vendorws.markers import marker_environment
 from vendorws.model import Pin, Requirements
-from vendorws.pins import parse, read_requirements
-from vendorws.requirement_lines import Unreadable, decode, logical_lines, read_lines
+from vendorws.requirement_files.lines import Unreadable, decode, logical_lines, read_lines
+from vendorws.requirement_files.markers import marker_environment
+from vendorws.requirement_files.pins import parse, read_requirements
 from vendorws.settings import read_settings
 
 today = pytest.mark.skipif(int(pip.__version__.split(".")[0]) < 26, reason=f"needs pip 26, not {pip.__version__}")
@@ -163,7 +163,7 @@ def test_bytes_are_decoded_as_pip_does(data: bytes) -> None:
 def test_variables_are_expanded_as_pip_does(parts: list[str]) -> None:
     from pip._internal.req.req_file import preprocess
 
-    from vendorws.requirement_lines import Place, expand_variables
+    from vendorws.requirement_files.lines import Place, expand_variables
 
     variables = {"A": "${B}", "B": "b${A}", "C": ""}
     text = "".join(parts).strip()

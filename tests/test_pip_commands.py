@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.pip_commands import Hidden, Install, Told, Untold, installs
-from vendorws.shell import simple_commands
+from vendorws.dockerfiles.pip_commands import Hidden, Install, Told, Untold, installs
+from vendorws.dockerfiles.shell import simple_commands
 
 
 def _installs(script: str) -> list[Install]:

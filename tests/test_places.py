@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.compose_projects import DOCKERFILE
-from vendorws.compose import Build, Service
-from vendorws.places import find_places
+from vendorws.compose.places import find_places
+from vendorws.compose.services import Build, Service
 from vendorws.settings import Settings
 
 

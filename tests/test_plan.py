@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vendorws.checkouts.plan import Wish, decide, needs_remote
 from vendorws.model import (
     Broken,
     Changes,
@@ -25,7 +26,6 @@ from vendorws.model import (
     Target,
     TargetKind,
 )
-from vendorws.plan import Wish, decide, needs_remote
 
 HERE, THERE, OLD = "a" * 40, "b" * 40, "c" * 40
 URL = "ssh://git@github.com/acme/billing.git"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.keys import armoured, locked_rsa_key, private_keys, public_keys, putty, ssh_key
-from vendorws.private_keys import FoundKey, KeyScanner, find_keys, hide_keys, publisher
+from vendorws.images.private_keys import FoundKey, KeyScanner, find_keys, hide_keys, publisher
 
 KINDS = tuple(private_keys())
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from tests.support.workspace import tree
-from vendorws import probe
-from vendorws.answers import Answer, Installed, read_answer
+from vendorws.proof import probe
+from vendorws.proof.answers import Answer, Installed, read_answer
 
 SOURCE = Path(probe.__file__).read_text("utf-8")
 FROM_FILE = f"exec(compile(open({probe.__file__!r}).read(), {probe.__file__!r}, 'exec'))"

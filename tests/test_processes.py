@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.process_tree import gone
-from vendorws.processes import Finished, Processes, Stopped
+from vendorws.git_client.processes import Finished, Processes, Stopped
 
 
 def shell(

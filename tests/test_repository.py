@@ -9,8 +9,7 @@ import pytest
 
 from tests.support.git import git, git_says_yes
 from tests.support.remotes import Remote, Remotes
-from vendorws.model import Placed
-from vendorws.repository import (
+from vendorws.checkouts.repository import (
     GitDirectory,
     ListedRefs,
     Refs,
@@ -24,6 +23,7 @@ from vendorws.repository import (
     worktree_of,
     worktree_on,
 )
+from vendorws.model import Placed
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.requirement_lines import (
+from vendorws.requirement_files.lines import (
     MAX_FILE_BYTES,
     MAX_LINE_CHARACTERS,
     MAX_LINES,
@@ -129,7 +129,7 @@ def test_what_is_no_text_is_said_in_one_sentence(root: Path, data: bytes, messag
 
 
 def test_another_locale_is_the_last_resort(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vendorws.requirement_lines._locale_encoding", lambda: "latin-1")
+    monkeypatch.setattr("vendorws.requirement_files.lines._locale_encoding", lambda: "latin-1")
     assert only(root, b"\xe9") == Plain(Place("requirements.txt", 1, "é"), "é", constraint=False, editable=False)
 
 

@@ -11,9 +11,9 @@ from tests.support.git import git
 from tests.support.project import Project
 from tests.support.remotes import Remotes
 from tests.support.workspace import Workspace
-from vendorws import rescue
-from vendorws.plan import Wish
-from vendorws.rescue import RUNS, Position, Recorded
+from vendorws.checkouts import rescue
+from vendorws.checkouts.plan import Wish
+from vendorws.checkouts.rescue import RUNS, Position, Recorded
 
 NOW = datetime(2026, 11, 23, 21, 45, 0, 250_000, tzinfo=timezone.utc)
 A, B, C = "a" * 40, "b" * 40, "c" * 40

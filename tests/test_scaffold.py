@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.command import Vendorws
 from tests.support.docker import need_compose
 from tests.support.project import Project
-from vendorws.dockerfile import Place, find_checkouts
+from vendorws.dockerfiles.dockerfile import Place, find_checkouts
 from vendorws.errors import UsageError
 from vendorws.scaffold import NAMES, Access, Change, Found, Wishes, check, diff, plan
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vendorws.expansion import Unresolved
-from vendorws.shell import Command, simple_commands, split_words
+from vendorws.dockerfiles.expansion import Unresolved
+from vendorws.dockerfiles.shell import Command, simple_commands, split_words
 
 
 def test_words_keep_their_quotes() -> None:

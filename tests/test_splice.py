@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support.docker import Docker
-from vendorws.compose_yaml import parse_yaml
-from vendorws.entries import entries_between
-from vendorws.mounts import Mode, Mount
-from vendorws.splice import MARK, CannotSplice, has_ours, splice, without_ours
+from vendorws.compose.entries import entries_between
+from vendorws.compose.mounts import Mode, Mount
+from vendorws.compose.splice import MARK, CannotSplice, has_ours, splice, without_ours
+from vendorws.compose.trees import parse_yaml
 
 BILLING = Mount("app", "billing", "./vendor/billing", "/site/vendor/billing")
 THEME = Mount("app", "theme", "./vendor/theme", "/site/vendor/theme")

@@ -22,8 +22,8 @@ from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.ssh_server import HOSTS, PASSPHRASE, SshClient, SshServer
 from tests.support.terminal import Screen, on_terminal
-from vendorws.ssh import socket_folder, ssh_command
-from vendorws.urls import ssh_destination
+from vendorws.git_client.ssh import socket_folder, ssh_command
+from vendorws.git_client.urls import ssh_destination
 
 pytestmark = pytest.mark.ssh
 

@@ -1,4 +1,4 @@
-"""Clone, bring forward, look: whole runs over every package, through the command and through `vendorws.sync`."""
+"""Clone, bring forward, look: whole runs over every package, through the command and through `sync` itself."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
 from tests.support.terminal import on_terminal
 from tests.support.workspace import Workspace, tree
+from vendorws.checkouts.plan import Wish
 from vendorws.lock import workspace_lock
 from vendorws.model import Checkout, Clone, FastForward, Retarget, State, Switch, TargetKind
-from vendorws.plan import Wish
 
 
 @pytest.fixture

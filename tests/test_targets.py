@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.git import git
 from tests.support.remotes import Remote, Remotes
-from vendorws.gitcmd import Git
+from vendorws.checkouts.moves import Work, ask
+from vendorws.checkouts.repository import GitDirectory, Refs
+from vendorws.checkouts.targets import Asked, Fetched, Known, find_target, kept_at
+from vendorws.git_client.command import Git
 from vendorws.model import Pin, Target, TargetKind
-from vendorws.moves import Work, ask
-from vendorws.repository import GitDirectory, Refs
-from vendorws.targets import Asked, Fetched, Known, find_target, kept_at
 
 
 @dataclass(frozen=True, slots=True)

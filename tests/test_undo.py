@@ -28,7 +28,7 @@ from tests.support.remotes import Remote, Remotes
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 from tests.test_halfway import MOVED, killed_in_the_middle, stopping
-from vendorws import rescue
+from vendorws.checkouts import rescue
 from vendorws.lock import LOCK_FILE
 
 

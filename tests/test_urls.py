@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.git import git
 from tests.support.sandbox import Sandbox
-from vendorws.urls import SshDestination, rewritten, same_repository, server, ssh_destination
+from vendorws.git_client.urls import SshDestination, rewritten, same_repository, server, ssh_destination
 
 ONE = "ssh://git@github.com/acme/billing.git"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws import vcs_url
-from vendorws.vcs_url import BadUrl, clone_url, identity
+from vendorws.requirement_files import vcs_url
+from vendorws.requirement_files.vcs_url import BadUrl, clone_url, identity
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from vendorws.answers import Answer, Folder, Installed, Module, Python
 from vendorws.errors import ExitCode
-from vendorws.proof import Proof
-from vendorws.verify import (
+from vendorws.proof.answers import Answer, Folder, Installed, Module, Python
+from vendorws.proof.prove import Proof
+from vendorws.proof.report import document, lines, summary
+from vendorws.proof.verdicts import (
     Container,
     Fault,
     Package,
@@ -28,7 +29,6 @@ from vendorws.verify import (
     mount_fault,
     unseen,
 )
-from vendorws.verify_report import document, lines, summary
 
 HERE = Path("/home/dev/shop/vendor/billing")
 THERE = "/site/vendor/billing"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.git import git
 from tests.support.workspace import tree
-from vendorws.witnesses import witnesses
+from vendorws.proof.witnesses import witnesses
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from vendorws.checkouts.plan import commits, target_text
 from vendorws.errors import ExitCode, visible
+from vendorws.git_client.urls import server
 from vendorws.model import (
     VENDOR,
     BringForward,
@@ -33,9 +35,7 @@ from vendorws.model import (
     TakeBack,
     UpdateSubmodules,
 )
-from vendorws.plan import commits, target_text
 from vendorws.redaction import redact
-from vendorws.urls import server
 
 SCHEMA_VERSION = 1
 

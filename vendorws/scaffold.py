@@ -21,13 +21,13 @@ from enum import Enum
 from importlib import resources
 from pathlib import Path
 
-from vendorws.compose_files import BASE_NAMES, NEW_OVERRIDE
-from vendorws.dockerignore import hiding_line
+from vendorws.compose.files import BASE_NAMES, NEW_OVERRIDE
+from vendorws.dockerfiles.dockerignore import hiding_line
 from vendorws.errors import EnvironmentProblem, UsageError
 from vendorws.files import write_atomically
-from vendorws.keyless_config import CONFIG, MOUNT
+from vendorws.keyless.config import CONFIG, MOUNT
 from vendorws.model import VENDOR
-from vendorws.requirement_lines import read_lines
+from vendorws.requirement_files.lines import read_lines
 from vendorws.settings import DEFAULT_REQUIREMENTS, Settings
 
 if sys.version_info >= (3, 11):

@@ -1,7 +1,7 @@
 """vendorws in the test's own process, for tests that run it often or look at the values behind the words.
 
 Everything below is real: the requirements are read from the project's files, git runs, folders change. `Workspace.type`
-is the command line without the start of an interpreter; the other methods call `vendorws.sync` itself, without a
+is the command line without the start of an interpreter; the other methods call `sync` itself, without a
 screen: what would be shown there is in `Watcher`.
 """
 
@@ -16,13 +16,13 @@ from pathlib import Path
 from tests.support.command import Result as Ended
 from tests.support.here import Here
 from tests.support.project import Project
-from vendorws.gitcmd import Git
+from vendorws.checkouts.observation import observe
+from vendorws.checkouts.plan import Wish
+from vendorws.checkouts.sync import Options, Result, status, sync
+from vendorws.git_client.command import Git
 from vendorws.model import Checkout, Outcome, Pin
-from vendorws.observation import observe
-from vendorws.pins import read_valid_requirements
-from vendorws.plan import Wish
+from vendorws.requirement_files.pins import read_valid_requirements
 from vendorws.settings import read_settings
-from vendorws.sync import Options, Result, status, sync
 
 NO_WISH = Wish()
 

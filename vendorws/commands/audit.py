@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from vendorws.audit import Report
-    from vendorws.image_source import Advance
+    from vendorws.images.audit import Report
+    from vendorws.images.source import Advance
 
 
 def audit(
@@ -45,7 +45,8 @@ def audit(
       podman save app | vendorws audit -   from wherever it is
       vendorws audit app:latest --builder  the stages that it was copied from
     """
-    from vendorws import audit_report, terminal
+    from vendorws import terminal
+    from vendorws.images import report as audit_report
 
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     report = _with_builders(image, project, err) if builder else _looked_through([image], err)
@@ -57,10 +58,10 @@ def audit(
 
 
 def _with_builders(image: str, project: Path | None, err: Console) -> Report:
-    from vendorws.audit import with_leftovers
-    from vendorws.builders import leftovers
     from vendorws.errors import UsageError
-    from vendorws.image_source import is_in_engine, size_of
+    from vendorws.images.audit import with_leftovers
+    from vendorws.images.builders import leftovers
+    from vendorws.images.source import is_in_engine, size_of
     from vendorws.settings import read_settings
 
     if not is_in_engine(image):
@@ -73,8 +74,8 @@ def _with_builders(image: str, project: Path | None, err: Console) -> Report:
 
 
 def _looked_through(images: Sequence[str], err: Console) -> Report:
-    from vendorws.audit import audit as look_through
-    from vendorws.image_source import opened, size_of
+    from vendorws.images.audit import audit as look_through
+    from vendorws.images.source import opened, size_of
 
     with _progress(err, images[0], size_of(images)) as advance, opened(images, advance) as events:
         return look_through(events, images[0])
@@ -93,7 +94,7 @@ def _progress(err: Console, image: str, total: int | None) -> Iterator[Advance]:
 def _show(out: Console, err: Console, report: Report) -> None:
     from rich.text import Text
 
-    from vendorws import audit_report
+    from vendorws.images import report as audit_report
 
     for text, style in audit_report.lines(report):
         out.print(Text(text, style=style))

@@ -79,8 +79,8 @@ def _access(*, ssh: bool, keyless: bool, build_arg: bool) -> Access:
 
 def _git_config(settings: Settings, access: Access) -> tuple[Change, ...]:
     """For a build without a key: the git config that `vendorws sync` keeps up to date once it is there."""
-    from vendorws.keyless import plan_keyless
-    from vendorws.pins import read_requirements
+    from vendorws.keyless.plan import plan_keyless
+    from vendorws.requirement_files.pins import read_requirements
     from vendorws.scaffold import Access, Change
 
     if access is not Access.KEYLESS:

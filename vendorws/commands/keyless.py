@@ -14,9 +14,9 @@ import typer
 from vendorws.commands import options as shared
 
 if TYPE_CHECKING:
-    from vendorws.keyless import KeylessPlan
-    from vendorws.keyless_advice import Advice
-    from vendorws.keyless_build import ImageBuild
+    from vendorws.keyless.advice import Advice
+    from vendorws.keyless.build import ImageBuild
+    from vendorws.keyless.plan import KeylessPlan
 
 
 def keyless(
@@ -39,11 +39,11 @@ def keyless(
     """
     from vendorws import terminal
     from vendorws.errors import ExitCode
-    from vendorws.gitcmd import require_git
-    from vendorws.keyless import KeylessStatus, carry_out, plan_keyless
-    from vendorws.keyless_advice import inspect
-    from vendorws.keyless_build import find_builds
-    from vendorws.pins import read_valid_requirements
+    from vendorws.git_client.command import require_git
+    from vendorws.keyless.advice import inspect
+    from vendorws.keyless.build import find_builds
+    from vendorws.keyless.plan import KeylessStatus, carry_out, plan_keyless
+    from vendorws.requirement_files.pins import read_valid_requirements
     from vendorws.settings import read_settings
 
     require_git()
@@ -75,7 +75,7 @@ def _sentence(found: Advice) -> str:
 
 
 def _text(plan: KeylessPlan, state: str, builds: Sequence[ImageBuild]) -> str:
-    from vendorws.keyless_build import is_prepared, run_line
+    from vendorws.keyless.build import is_prepared, run_line
 
     text = f"{plan.path.parent.name}/{plan.path.name} {state}\n"
     for build in builds:
@@ -88,7 +88,7 @@ def _text(plan: KeylessPlan, state: str, builds: Sequence[ImageBuild]) -> str:
 
 
 def _document(plan: KeylessPlan, state: str, advice: Sequence[Advice], builds: Sequence[ImageBuild]) -> dict[str, Any]:
-    from vendorws.keyless_build import is_prepared, run_line
+    from vendorws.keyless.build import is_prepared, run_line
 
     return {
         "schema_version": 1,

@@ -35,9 +35,10 @@ def list_requirements(
 
         vendorws list --json | jq '.requirements[] | select(.vendored)'
     """
-    from vendorws import listing, terminal
+    from vendorws import terminal
     from vendorws.errors import ExitCode, RequirementsError
-    from vendorws.pins import read_requirements
+    from vendorws.requirement_files import listing
+    from vendorws.requirement_files.pins import read_requirements
     from vendorws.settings import read_settings
 
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
@@ -58,7 +59,7 @@ def show(out: Console, found: Requirements) -> None:
     """One line for each requirement; on a terminal it is shortened so that it fits."""
     from rich.text import Text
 
-    from vendorws import listing
+    from vendorws.requirement_files import listing
 
     width = out.width if out.is_terminal else listing.WIDE
     lines = []

@@ -32,7 +32,7 @@ class Color(str, Enum):
 def complete_names(incomplete: str) -> list[tuple[str, str]]:
     """The packages that a shell may offer after `vendorws sync`, and what each is pinned to."""
     from vendorws.errors import VendorwsError
-    from vendorws.pins import read_requirements
+    from vendorws.requirement_files.pins import read_requirements
     from vendorws.settings import read_settings
 
     try:
@@ -44,8 +44,8 @@ def complete_names(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_services(incomplete: str) -> list[str]:
     """The Compose services that a shell may offer after `vendorws verify`, as the project's files have them."""
-    from vendorws.compose import read_services
-    from vendorws.compose_files import find_compose_files
+    from vendorws.compose.files import find_compose_files
+    from vendorws.compose.services import read_services
     from vendorws.errors import VendorwsError
     from vendorws.settings import read_settings
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
-from vendorws.mounts import Mode
+from vendorws.compose.mounts import Mode
 
 if TYPE_CHECKING:
-    from vendorws.override import OverridePlan, Survey
+    from vendorws.compose.override import OverridePlan, Survey
     from vendorws.settings import Settings
 
 
@@ -48,9 +48,9 @@ def override(
         vendorws override --remove
     """
     from vendorws import terminal
+    from vendorws.compose.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
+    from vendorws.compose.override_text import own_text
     from vendorws.errors import ExitCode, UsageError
-    from vendorws.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
-    from vendorws.override_text import own_text
     from vendorws.settings import read_settings
 
     if stdout + check + remove > 1:
@@ -78,8 +78,8 @@ def override(
 
 
 def _survey(settings: Settings, mode: Mode | None) -> Survey:
-    from vendorws.override import existing_checkouts, survey
-    from vendorws.pins import asked_for, read_valid_requirements
+    from vendorws.compose.override import existing_checkouts, survey
+    from vendorws.requirement_files.pins import asked_for, read_valid_requirements
 
     pins = asked_for(settings, read_valid_requirements(settings).pins)
     return survey(settings, existing_checkouts(settings, pins), mode)

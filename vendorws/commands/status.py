@@ -36,15 +36,15 @@ def status(
       vendorws status --exit-code && docker compose build
     """
     from vendorws import report, terminal
+    from vendorws.checkouts.plan import Wish
+    from vendorws.checkouts.repository import find_orphans
+    from vendorws.checkouts.sync import Options
+    from vendorws.checkouts.sync import status as run
     from vendorws.errors import ExitCode
-    from vendorws.gitcmd import require_git
+    from vendorws.git_client.command import require_git
     from vendorws.model import VENDOR
-    from vendorws.pins import asked_for, read_valid_requirements
-    from vendorws.plan import Wish
-    from vendorws.repository import find_orphans
+    from vendorws.requirement_files.pins import asked_for, read_valid_requirements
     from vendorws.settings import read_settings
-    from vendorws.sync import Options
-    from vendorws.sync import status as run
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))

@@ -13,8 +13,8 @@ from vendorws.commands import options as shared
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vendorws.checkouts.undo import Result, Undone
     from vendorws.errors import ExitCode
-    from vendorws.undo import Result, Undone
 
 
 def undo(
@@ -36,9 +36,10 @@ def undo(
       vendorws undo                   put it all back
       vendorws undo acme-billing      put one repository back
     """
-    from vendorws import terminal, undo
-    from vendorws.gitcmd import require_git
-    from vendorws.pins import read_valid_requirements
+    from vendorws import terminal
+    from vendorws.checkouts import undo
+    from vendorws.git_client.command import require_git
+    from vendorws.requirement_files.pins import read_valid_requirements
     from vendorws.settings import read_settings
 
     require_git()
@@ -65,10 +66,10 @@ def undo(
 
 def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
     """A line for each repository, then what failed, then the command for each that waits for the developer."""
+    from vendorws.checkouts.undo import Leave
     from vendorws.errors import visible
     from vendorws.model import Failure, Outcome
     from vendorws.report import failure_lines
-    from vendorws.undo import Leave
 
     width = max((len(result.pin.name) for result in undone.results), default=0)
     for result in undone.results:
@@ -85,8 +86,8 @@ def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
 
 def said(result: Result, *, dry_run: bool) -> str:
     """What became of one repository, in one line."""
+    from vendorws.checkouts.undo import Leave, PutBack
     from vendorws.model import Failure
-    from vendorws.undo import Leave, PutBack
 
     what = result.what
     if isinstance(what, PutBack):
@@ -98,10 +99,10 @@ def said(result: Result, *, dry_run: bool) -> str:
 
 def exit_code(undone: Undone) -> ExitCode:
     """The worst that came of it."""
+    from vendorws.checkouts.undo import Leave
     from vendorws.errors import ExitCode
     from vendorws.model import Failure
     from vendorws.report import worst
-    from vendorws.undo import Leave
 
     failures = [result.what.exit_code for result in undone.results if isinstance(result.what, Failure)]
     left = any(isinstance(result.what, Leave) for result in undone.results)

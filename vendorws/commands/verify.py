@@ -14,7 +14,7 @@ from vendorws.commands import options as shared
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vendorws.proof import Proof
+    from vendorws.proof.prove import Proof
 
 
 def verify(
@@ -48,11 +48,12 @@ def verify(
       vendorws verify app             only this one
       vendorws verify --json          for programs; exits with 1 when one is not
     """
-    from vendorws import terminal, verify_report
-    from vendorws.pins import read_valid_requirements
-    from vendorws.proof import prove
+    from vendorws import terminal
+    from vendorws.proof import report as verify_report
+    from vendorws.proof.prove import prove
+    from vendorws.proof.verdicts import exit_code
+    from vendorws.requirement_files.pins import read_valid_requirements
     from vendorws.settings import read_settings
-    from vendorws.verify import exit_code
 
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     pins = read_valid_requirements(settings).pins
@@ -67,7 +68,7 @@ def verify(
 def _show(out: Console, err: Console, proof: Proof, *, quiet: bool) -> None:
     from rich.text import Text
 
-    from vendorws import verify_report
+    from vendorws.proof import report as verify_report
 
     for text, style in verify_report.lines([verdict for verdict in proof.verdicts if verdict.fault or not quiet]):
         out.print(Text(text, style=style))

@@ -1,0 +1,1 @@
+"""The checkouts: looked at, decided on, moved, and put back."""

@@ -1,0 +1,305 @@
+"""A move that stops halfway is taken back: by the same run where it fails, by the next one where the run died.
+
+Before git moves anything, a mark in the checkout's git directory says from where to where; a move that ends well
+removes it. A full disk, a deadline, a kill or a power cut leaves it, and with it files of both commits, a file that
+was not written to its end, and git's lock. Then every file that is exactly as the move left it goes back to what it
+was before. What was the developer's before the move stays, and so does whatever else they put there since.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vendorws.checkouts.repository import GitDirectory, find_git_directory, module_directory
+from vendorws.git_client.command import Git
+from vendorws.git_client.failures import GitFailed
+from vendorws.git_client.processes import Stopped
+
+MARK = "vendorws-moving"
+_TIME = 30.0  # seconds to take a move back, even where its own time was up
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A move of HEAD from one commit to another; `start` is None where there was no commit yet.
+
+    `branch` is the one that HEAD is on at the end (None: detached).
+    """
+
+    start: str | None
+    end: str
+    branch: str | None
+
+
+@contextmanager
+def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
+    """What fails in here leaves nothing half-done; `ends` is None where no file is moved.
+
+    `git` runs in the checkout `place`. An interrupted run leaves the mark, for the next one.
+    """
+    mark = _directory(place).private / MARK
+    text = "" if ends is None else _text(ends, _changed_before(git, place, ends))
+    try:
+        mark.write_text(text, "utf-8", "surrogateescape")
+        yield
+    except (GitFailed, OSError):
+        with suppress(GitFailed, OSError):
+            take_back(git, place)
+        raise
+    except Stopped:
+        if ends is None and not _locks_since(_directory(place), mark.stat().st_mtime):
+            mark.unlink()
+        raise
+    mark.unlink(missing_ok=True)
+
+
+def is_halfway(directory: GitDirectory) -> bool:
+    """Whether a run stopped in the middle of something here."""
+    return (directory.private / MARK).is_file()
+
+
+def take_back(git: Git, place: Path) -> None:
+    """Put back what an interrupted move left in the checkout `place`, if it left anything. Raises GitFailed, OSError.
+
+    The developer may have gone on since: only a HEAD that is still at one end of the move is put back.
+    """
+    directory = _directory(place)
+    if not is_halfway(directory):
+        return
+    git = replace(git, deadline=time.monotonic() + _TIME, timeout=_TIME)
+    mark = directory.private / MARK
+    _remove_dead_locks(place, directory, mark.stat().st_mtime)
+    if (lock := directory.private / "index.lock").exists():
+        raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists")
+    ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
+    if ends is not None:
+        if _commit(git, "HEAD") == ends.start:
+            _put_files_back(git, place, ends, changed)
+        elif ends.branch is not None and _commit(git, "HEAD") == ends.end and _is_detached(git):
+            _get_back_onto(git, ends.branch, ends.end)
+    mark.unlink()
+
+
+def discard_unfinished(git: Git, place: Path, path: str) -> None:
+    """Remove what a clone of a submodule left that died; git does not mend it. Raises GitFailed, OSError.
+
+    `git` runs in the checkout `place` around it. Files that are none of the recorded commit stay.
+    """
+    directory = module_directory(place, path)
+    around = _directory(place)
+    if directory is None or _git_is_at_work({place, place / path, directory, around.private, around.common}):
+        return
+    for lock in directory.glob("*.lock"):
+        lock.unlink()
+    recorded, inside = git.call("rev-parse", f":{path}").strip(), git.inside(place / path)
+    if inside.run("cat-file", "-e", f"{recorded}^{{tree}}").code == 0:
+        _put_files_back(inside, place / path, Ends(None, recorded, None), ())
+    (place / path / ".git").unlink()
+    shutil.rmtree(directory)
+
+
+def _directory(place: Path) -> GitDirectory:
+    directory = find_git_directory(place)
+    assert isinstance(directory, GitDirectory), directory
+    return directory
+
+
+def _text(ends: Ends, changed: Collection[str]) -> str:
+    """The mark: both commits and the branch, then the paths that were changed before the move."""
+    return "\0".join([f"{ends.start or '-'} {ends.end} {ends.branch or ''}", *changed])
+
+
+def _parse(text: str) -> tuple[Ends | None, frozenset[str]]:
+    words, *changed = text.split("\0")
+    start, end, branch = (*words.split(" "), "", "")[:3]
+    ends = Ends(None if start == "-" else start, end, branch or None) if len(end) in (40, 64) else None
+    return ends, frozenset(changed)
+
+
+def _changed_before(git: Git, place: Path, ends: Ends) -> set[str]:
+    """The paths of a move that are the developer's as they are: changed or new files. git will refuse the move then."""
+    if ends.start == ends.end:
+        return set()
+    moved = _moved(git, ends)
+    # Not diff-index: that one takes every file for changed that was only touched.
+    tracked = set(git.call("diff", "--name-only", "--no-renames", "-z", _start(git, ends), "--").split("\0"))
+    new = {path for path, (old, _) in moved.items() if not old.is_file and _is_there(place / path)}
+    return new | (tracked & moved.keys())
+
+
+def _commit(git: Git, name: str) -> str | None:
+    return git.run("rev-parse", "--verify", "--quiet", "--end-of-options", name).text.strip() or None
+
+
+def _is_detached(git: Git) -> bool:
+    return git.run("symbolic-ref", "--quiet", "HEAD").code != 0
+
+
+def _get_back_onto(git: Git, branch: str, end: str) -> None:
+    """The files are there, but HEAD is not on its branch again, which itself may have moved or not."""
+    if _commit(git, f"refs/heads/{branch}") == end:
+        git.call("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    else:
+        git.call("checkout", "--quiet", "--no-overwrite-ignore", branch, "--")
+
+
+# -- files -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a commit or the index has at a path: the mode in octal digits and the object's name."""
+
+    mode: str
+    object: str
+
+    @property
+    def is_file(self) -> bool:
+        return self.mode not in ("000000", "160000")
+
+
+def _put_files_back(git: Git, place: Path, ends: Ends, changed: Collection[str]) -> None:
+    """The index and the files of `ends.start` again, where they are as this move makes them; not those `changed`."""
+    moved = {path: both for path, both in _moved(git, ends).items() if path not in changed}
+    index = _index(git, moved)
+    known = {path: both for path, both in moved.items() if index.get(path, _absent(both)) in both}
+    ours = _as_the_move_leaves_them(git, place, known)
+    wanted = {path: known[path][0] for path in ours}
+    misplaced = _not_as_in(git, place, {path: entry for path, entry in wanted.items() if entry.is_file})
+    gone = [path for path, entry in wanted.items() if not entry.is_file]
+    for path in (*misplaced, *gone):
+        _remove_file(place, path)
+    _set_index(git, {path: entry for path, entry in wanted.items() if index.get(path, _absent(known[path])) != entry})
+    # Without --force: whatever lies in the way by now is somebody's.
+    written = git.run("checkout-index", "--quiet", "-z", "--stdin", stdin="".join(f"{path}\0" for path in misplaced))
+    if not all(os.path.lexists(place / path) for path in misplaced):
+        raise GitFailed("git checkout-index", written.code, written.stderr)
+
+
+def _moved(git: Git, ends: Ends) -> dict[str, tuple[_Entry, _Entry]]:
+    """What both ends have at each path in which they differ."""
+    ranged = ("--raw", "--no-renames", _start(git, ends), ends.end, "--")
+    fields = git.call("diff-tree", "-r", "-z", *ranged).split("\0")
+    rows = ((path, raw[1:].split(" ")) for raw, path in zip(fields[::2], fields[1::2], strict=False))
+    return {path: (_Entry(row[0], row[2]), _Entry(row[1], row[3])) for path, row in rows}
+
+
+def _start(git: Git, ends: Ends) -> str:
+    """The commit, or the empty tree where there was none."""
+    return ends.start or git.call("hash-object", "-t", "tree", "--stdin", stdin="").strip()
+
+
+def _absent(both: tuple[_Entry, _Entry]) -> _Entry:
+    return _Entry("000000", "0" * len(both[0].object))
+
+
+def _index(git: Git, paths: Collection[str]) -> dict[str, _Entry]:
+    """The index at these paths; one with a conflict is equal to nothing that a move makes."""
+    found: dict[str, _Entry] = {}
+    for row in git.call("ls-files", "--stage", "-z").split("\0"):
+        words, _, path = row.partition("\t")
+        if path in paths:
+            mode, name, stage = words.split(" ")
+            found[path] = _Entry(mode if stage == "0" else "conflict", name)
+    return found
+
+
+def _set_index(git: Git, entries: Mapping[str, _Entry]) -> None:
+    """Deletions first: a file may take the place of a folder."""
+    rows = sorted((entry.mode, entry.object, path) for path, entry in entries.items())
+    git.call("update-index", "-z", "--index-info", stdin="".join(f"{m} {name}\t{path}\0" for m, name, path in rows))
+
+
+def _as_the_move_leaves_them(git: Git, place: Path, moved: Mapping[str, tuple[_Entry, _Entry]]) -> Iterable[str]:
+    """The paths at which there is nothing, a folder, what one of the ends has, or the beginning of the new file."""
+    present = {path for path in moved if _is_there(place / path)}
+    as_before = present - _not_as_in(git, place, {path: moved[path][0] for path in present})
+    others = present - as_before
+    changed = _not_as_in(git, place, {path: moved[path][1] for path in others})
+    cut_off = {path for path in changed if _is_beginning(git, place / path, moved[path][1])}
+    return moved.keys() - (changed - cut_off)
+
+
+def _not_as_in(git: Git, place: Path, entries: Mapping[str, _Entry]) -> set[str]:
+    """Those of the paths whose file is not what the entry says, as git compares them."""
+    files = {path: entry for path, entry in entries.items() if entry.is_file}
+    with tempfile.TemporaryDirectory(prefix="vendorws-") as folder:
+        aside = git.with_environment({"GIT_INDEX_FILE": str(Path(folder, "index"))})
+        _set_index(aside, files)
+        aside.run("update-index", "-q", "--refresh")
+        differing = set(aside.call("diff-files", "--name-only", "-z").split("\0"))
+    return (entries.keys() - files.keys()) | (differing & files.keys())
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file or a link, and not a folder."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+
+
+def _is_beginning(git: Git, file: Path, entry: _Entry) -> bool:
+    """Whether a file was not written to its end."""
+    if not entry.is_file or file.is_symlink():
+        return False
+    path = str(file.relative_to(git.cwd))
+    whole = git.run("cat-file", "--filters", f"--path={path}", entry.object)
+    return whole.code == 0 and whole.stdout.startswith(file.read_bytes())
+
+
+def _remove_file(place: Path, path: str) -> None:
+    """Remove a file that is as the move left it, and the folders that are empty then."""
+    file = place / path
+    if not _is_there(file):
+        return
+    file.unlink()
+    for folder in file.parents:
+        if folder == place or any(folder.iterdir()):
+            break
+        folder.rmdir()
+
+
+# -- locks -----------------------------------------------------------------------------------------------------
+
+
+def _remove_dead_locks(place: Path, directory: GitDirectory, since: float) -> None:
+    """Remove the locks that git made for this move and did not live to remove, where no git is at work any more."""
+    locks = _locks_since(directory, since)
+    if locks and not _git_is_at_work({place, directory.private, directory.common}):
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+
+
+def _locks_since(directory: GitDirectory, moment: float) -> list[Path]:
+    return [lock for lock in _locks(directory) if lock.stat().st_mtime >= moment]
+
+
+def _locks(directory: GitDirectory) -> Iterator[Path]:
+    for folder in {directory.private.resolve(), directory.common.resolve()}:
+        yield from folder.glob("*.lock")
+    yield from (directory.common / "refs").rglob("*.lock")
+
+
+def _git_is_at_work(folders: Collection[Path]) -> bool:
+    """Whether a git runs in one of the folders, as far as can be told: where the system does not say, it may."""
+    here = {(seen.st_dev, seen.st_ino) for seen in (folder.stat() for folder in folders)}
+    if not Path("/proc/self/cwd").exists():
+        return True
+    return any(_is_git_in(process, here) for process in Path("/proc").glob("[0-9]*"))
+
+
+def _is_git_in(process: Path, folders: Collection[tuple[int, int]]) -> bool:
+    try:
+        if not (process / "comm").read_text("utf-8", "replace").startswith("git"):
+            return False
+        seen = (process / "cwd").stat()
+    except PermissionError:
+        return True
+    except OSError:  # it has ended
+        return False
+    return (seen.st_dev, seen.st_ino) in folders

@@ -1,0 +1,73 @@
+"""What the submodules of a checkout need: each is a checkout of its own, with the same right to be left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vendorws.checkouts.halfway import is_halfway
+from vendorws.checkouts.obstacles import find_obstacles
+from vendorws.checkouts.repository import find_git_directory, module_directory, operation_in_progress, submodule_paths
+from vendorws.git_client.command import Git
+from vendorws.model import Submodule, Submodules
+
+RECORDED = "refs/vendorws/recorded"
+"""In a submodule: the commit that vendorws checked out last, which may be on no branch of its remote."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmoduleStatus:
+    """A submodule that is not as the index has it: the commit there, and the four letters of git-status(1)."""
+
+    path: str
+    recorded: str
+    letters: str
+
+    @property
+    def has_moved(self) -> bool:
+        return self.letters[1] == "C"
+
+    @property
+    def has_changes(self) -> bool:
+        return self.letters[2] == "M"
+
+
+def find_submodules(git: Git, place: Path, changed: Sequence[SubmoduleStatus]) -> Submodules:
+    """The submodules of the checkout `place`, in which `git` runs; `changed` are those that its status tells of."""
+    listed = submodule_paths(place)
+    missing = tuple(path for path in listed if _is_empty(place / path) or is_unfinished(place, path))
+    broken = tuple(path for path in listed if path not in missing and _is_broken(place / path))
+    moved = [status for status in changed if status.has_moved and status.path in listed and status.path not in missing]
+    stuck = tuple(status.path for status in moved if _is_stuck(git, place, status))
+    behind = tuple(Submodule(status.path, status.recorded) for status in moved if status.path not in stuck)
+    return Submodules(missing, behind, stuck, broken)
+
+
+def is_unfinished(place: Path, path: str) -> bool:
+    """Whether a submodule was never cloned to its end: git writes the index last, and mends nothing before that."""
+    directory = module_directory(place, path)
+    return directory is not None and not (directory / "index").exists()
+
+
+def _is_empty(place: Path) -> bool:
+    """git makes an empty folder for each submodule that is recorded but not cloned."""
+    return place.is_dir() and not place.is_symlink() and not any(place.iterdir())
+
+
+def _is_broken(place: Path) -> bool:
+    return (place / ".git").exists() and isinstance(find_git_directory(place), str)
+
+
+def _is_stuck(git: Git, place: Path, status: SubmoduleStatus) -> bool:
+    """Whether a submodule has an operation in progress, changes, commits that no remote has, or files in the way."""
+    directory = find_git_directory(place / status.path)
+    if isinstance(directory, str) or (place / status.path).is_symlink() or operation_in_progress(directory) is not None:
+        return True
+    if is_halfway(directory):  # its files are ours, and are put back first
+        return False
+    inside = git.inside(place / status.path)
+    own = inside.run("rev-list", "--count", "HEAD", "--not", "--remotes", "--tags", f"--glob={RECORDED}", "--")
+    if status.has_changes or own.code != 0 or int(own.text) > 0:
+        return True
+    return bool(find_obstacles(inside, place / status.path, "HEAD", status.recorded, ()).paths)

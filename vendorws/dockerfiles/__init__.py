@@ -1,0 +1,1 @@
+"""Dockerfiles: where does the image keep pip's checkouts?"""

@@ -1,0 +1,222 @@
+"""The one door to git: environment, ssh, progress, timeouts and the end of every process.
+
+What a tool that runs many of them at once needs: an environment in which git cannot find the project around a
+checkout, nor ask a question nobody sees; a deadline for each repository; and one call that ends them all. GitPython
+reads git's progress. It does not start the processes: to import it takes longer than to look at ten checkouts.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from vendorws.errors import EnvironmentProblem
+from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
+from vendorws.git_client.processes import NEVER, Finished, Processes
+from vendorws.redaction import redact
+
+# Settings that hold for every command, whatever the user configured:
+_ALWAYS = (
+    "protocol.ext.allow=never",  # a URL must never be a command
+    "submodule.recurse=false",  # submodules are moved by a step of their own, with checks of their own
+    "core.fsmonitor=false",  # no daemon is left behind in a checkout
+    "gc.auto=0",  # nor a gc
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+    "clone.defaultRemoteName=origin",  # pip's name for it, which `observe` and submodules rely on
+)
+_GIT = ("git", *(part for setting in _ALWAYS for part in ("-c", setting)))
+_ENGLISH = {"LC_ALL": "C", "LANGUAGE": "C"}  # what git says is read by `git_client.failures`
+_PAUSES = (0.25, 0.75, 2.0)  # seconds before a dropped connection is tried again
+
+
+@dataclass(frozen=True)
+class Git:
+    """git for one repository: where it runs, in which environment, and until when.
+
+    `vendor` is the folder of the checkouts: git never looks for a repository in it or above it. `deadline` is in
+    `time.monotonic()` seconds, `timeout` is the span that it came from. `sessions` is entered while the remote is
+    spoken to, so that its server is not asked for too much at once. `watch` is told progress ("receiving
+    12/80"), `trace` each command line.
+    """
+
+    vendor: Path
+    cwd: Path
+    processes: Processes = field(default_factory=Processes)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 1800.0
+    deadline: float = NEVER
+    sessions: AbstractContextManager[object] = field(default_factory=nullcontext)
+    watch: Callable[[str], None] | None = None
+    trace: Callable[[str], None] | None = None
+
+    def inside(self, checkout: Path) -> Git:
+        """The same, inside a folder that was proved to be a checkout: that folder is its work tree, nothing else."""
+        return replace(self, cwd=checkout, environment={**self.environment, "GIT_WORK_TREE": str(checkout)})
+
+    def with_environment(self, extra: Mapping[str, str]) -> Git:
+        """The same with more in the environment."""
+        return replace(self, environment={**self.environment, **extra})
+
+    def run(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> Finished:
+        """Run `git ARGUMENTS` to its end, whatever its exit code. Raises Stopped, GitTimedOut.
+
+        `progress` is for a command that speaks with the remote: `watch` is told how far it is, and where the
+        connection breaks it is run again.
+        """
+        if not progress:
+            return self._run_once(arguments, stdin)
+
+        def speak() -> Finished:
+            with self.sessions:
+                return self._run_once(arguments, stdin, self.watch)
+
+        return patiently(self.processes, speak)
+
+    def _run_once(
+        self, arguments: Sequence[str], stdin: str | None, watch: Callable[[str], None] | None = None
+    ) -> Finished:
+        if self.trace is not None:
+            self.trace(f"{self.cwd.name}: {_shown(arguments)}")
+        finished = self.processes.run(
+            [*_GIT, "-C", str(self.cwd), *arguments],
+            self._full_environment(),
+            deadline=self.deadline,
+            stdin=stdin,
+            on_stderr=None if watch is None else _Progress(watch).read,
+        )
+        if finished.overdue:
+            raise GitTimedOut(_shown(arguments), self.timeout)
+        return finished
+
+    def call(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> str:
+        """Run `git ARGUMENTS`, which must succeed; return what it printed. Raises GitFailed, Stopped."""
+        finished = self.run(*arguments, stdin=stdin, progress=progress)
+        if finished.code != 0:
+            raise GitFailed(_shown(arguments), finished.code, finished.stderr)
+        return finished.text
+
+    @property
+    def ceilings(self) -> str:
+        """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
+        return os.pathsep.join(map(_realpath, (self.vendor, self.vendor.parent, self.cwd.parent)))
+
+    def _full_environment(self) -> dict[str, str]:
+        return {
+            "GIT_CEILING_DIRECTORIES": self.ceilings,
+            "GIT_TERMINAL_PROMPT": "0",
+            **_without_programs(os.environ),
+            **_ENGLISH,
+            **self.environment,
+        }
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """A command as people type it, without secrets."""
+    return redact(shlex.join(["git", *arguments]))
+
+
+@lru_cache(maxsize=16)  # the same three folders for nearly every command of a run
+def _realpath(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+def _without_programs(environ: Mapping[str, str]) -> dict[str, str]:
+    """GIT_ALLOW_PROTOCOL, where it is set, without `ext`: to git it counts more than any `protocol.ext.allow`."""
+    allowed = environ.get("GIT_ALLOW_PROTOCOL")
+    return {} if allowed is None else {"GIT_ALLOW_PROTOCOL": ":".join(p for p in allowed.split(":") if p != "ext")}
+
+
+def require_git() -> None:
+    """Raise EnvironmentProblem where there is no git to run."""
+    if shutil.which("git") is None:
+        raise EnvironmentProblem("git is not installed (or not on the PATH).", "Install git 2.30 or newer.")
+
+
+def patiently(processes: Processes, attempt: Callable[[], Finished]) -> Finished:
+    """Do it again where the connection broke. Raises Stopped.
+
+    A server that is asked for too much at once drops connections, so each pause is longer than the one before.
+    """
+    for pause in _PAUSES:
+        finished = attempt()
+        if finished.code == 0 or not is_passing(finished.stderr):
+            return finished
+        processes.pause(pause * random.uniform(0.5, 1.5))
+    return attempt()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """What the user's and the system's git config say about reaching a remote.
+
+    That is `core.sshCommand`, `ssh.variant`, `url.<base>.insteadOf` as pairs of prefix and base, and whether some of
+    it depends on where the repository is (`includeIf`).
+    """
+
+    ssh_command: str | None
+    ssh_variant: str | None
+    rewrites: tuple[tuple[str, str], ...]
+    is_conditional: bool
+
+
+_OF_THE_NETWORK = r"^(core\.sshcommand|ssh\.variant|url\..*\.insteadof|includeif\..*\.path)$"
+
+
+def network_config(runner: Git) -> NetworkConfig:
+    """Read with one git process; what a repository itself says does not count. Raises Stopped."""
+    listed = runner.run("config", "--null", "--show-scope", "--get-regexp", _OF_THE_NETWORK).text.split("\0")
+    entries = [
+        entry.partition("\n") for scope, entry in zip(listed[::2], listed[1::2], strict=False) if scope != "local"
+    ]
+    pairs = [(key, value) for key, _, value in entries]
+    last = dict(pairs)
+    rewrites = tuple(
+        (value, key.removeprefix("url.").removesuffix(".insteadof")) for key, value in pairs if key.startswith("url.")
+    )
+    conditional = any(key.startswith("includeif.") for key, _ in pairs)
+    return NetworkConfig(last.get("core.sshcommand"), last.get("ssh.variant"), rewrites, conditional)
+
+
+def contact(runner: Git, url: str) -> Finished:
+    """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a password."""
+    return runner.processes.run(
+        [*_GIT, "-C", str(runner.cwd), "ls-remote", "--", url, "HEAD"],
+        {"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
+        on_our_terminal=True,
+    )
+
+
+class _Progress:
+    """git's progress lines, as GitPython reads them, in a few words each."""
+
+    def __init__(self, watch: Callable[[str], None]) -> None:
+        from git.util import CallableRemoteProgress
+
+        parser = CallableRemoteProgress(self._tell)
+        self._watch, self._parse, self._rest = watch, parser.new_message_handler(), b""
+        self._phases = {
+            parser.COUNTING: "counting",
+            parser.COMPRESSING: "compressing",
+            parser.RECEIVING: "receiving",
+            parser.RESOLVING: "resolving",
+        }
+
+    def read(self, chunk: bytes) -> None:
+        """Take what came on stderr; a line ends where git goes back to its start."""
+        *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            self._parse(line.decode("utf-8", "replace"))
+
+    def _tell(self, operation: int, now: str | float, total: str | float | None = None, message: str = "") -> None:
+        for bit, phase in self._phases.items():
+            if operation & bit:
+                of = f"/{float(total):.0f}" if total else ""
+                self._watch(f"{phase} {float(now):.0f}{of} {message}".strip())

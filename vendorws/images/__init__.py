@@ -1,0 +1,1 @@
+"""Images and what is hidden in their layers."""

@@ -1,0 +1,1 @@
+"""Images built from the checkouts of this machine, without a key."""

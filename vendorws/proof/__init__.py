@@ -1,0 +1,1 @@
+"""The proof that what a container runs is what is edited."""
