@@ -20,7 +20,7 @@ from benchmarks.measure import measure
 from benchmarks.race import Race, Result
 from benchmarks.server import RAISED, git_host
 from benchmarks.table import race_table, table
-from vendorws.pins import read_requirements
+from vendorws.requirement_files.pins import read_requirements
 from vendorws.settings import read_settings
 
 _GIT_CONFIG = """\

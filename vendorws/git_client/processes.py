@@ -123,6 +123,7 @@ class _Program:
         theirs[0], self.stdin = os.pipe()
         self.stdout, theirs[1] = os.pipe()
         self.stderr, theirs[2] = os.pipe()
+        self._open = {self.stdin, self.stdout, self.stderr}
         self._code: int | None = None
         try:
             self.pid = os.posix_spawnp(
@@ -134,8 +135,7 @@ class _Program:
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # what Python ignores, a program would ignore too
             )
         except OSError:
-            for descriptor in (self.stdin, self.stdout, self.stderr):
-                os.close(descriptor)
+            self._close_all()
             raise
         finally:
             for descriptor in theirs:
@@ -149,9 +149,7 @@ class _Program:
 
     def wait(self) -> int:
         """Its exit code, or the signal that ended it as a negative number. Ends the conversation."""
-        for descriptor in (self.stdin, self.stdout, self.stderr):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._close_all()
         if self._code is None:
             self._take(os.waitpid(self.pid, 0))
         assert self._code is not None
@@ -159,8 +157,16 @@ class _Program:
 
     def hang_up(self) -> None:
         """There is nothing more to say to it."""
-        os.close(self.stdin)
-        self.stdin = -1
+        self._close(self.stdin)
+
+    def _close_all(self) -> None:
+        for descriptor in tuple(self._open):
+            self._close(descriptor)
+
+    def _close(self, descriptor: int) -> None:
+        """Forgotten first: Ctrl-C may come in between, and what is closed twice may be another thread's by then."""
+        self._open.discard(descriptor)
+        os.close(descriptor)
 
     def _take(self, waited: tuple[int, int]) -> None:
         pid, status = waited
