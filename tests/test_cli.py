@@ -189,7 +189,7 @@ def test_without_git(project: Project, billing: Remote, vendorws: Vendorws, tmp_
     for verb in ("sync", "status"):
         result = vendorws(verb, env={"PATH": str(tmp_path / "bin")})
         assert result.exit_code == 4
-        assert result.stderr == "error: git is not installed (or not on the PATH).\n  Install git 2.30 or newer.\n"
+        assert result.stderr == "error: git is not installed (or not on the PATH).\n  Install git 2.31 or newer.\n"
     assert vendorws("list", env={"PATH": str(tmp_path / "bin")}).exit_code == 0
 
 

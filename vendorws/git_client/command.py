@@ -137,7 +137,7 @@ def _without_programs(environ: Mapping[str, str]) -> dict[str, str]:
 def require_git() -> None:
     """Raise EnvironmentProblem where there is no git to run."""
     if shutil.which("git") is None:
-        raise EnvironmentProblem("git is not installed (or not on the PATH).", "Install git 2.30 or newer.")
+        raise EnvironmentProblem("git is not installed (or not on the PATH).", "Install git 2.31 or newer.")
 
 
 def patiently(processes: Processes, attempt: Callable[[], Finished]) -> Finished:
