@@ -197,8 +197,6 @@ def _many_lines(site: Path, count: int = 10_000) -> Path:
 
 
 def _growth(folder: Path, options: argparse.Namespace) -> str:
-    from benchmarks.plot import growth_plot
-
     counts = (5, 10, 20) if options.quick else (10, 50, 200, 1000)
     found: dict[int, list[Result]] = {}
     for count in counts:
@@ -207,6 +205,8 @@ def _growth(folder: Path, options: argparse.Namespace) -> str:
             race = Race(folder / "race", host, _packages(folder, count), _say)
             found[count] = race.run([tools.floor(jobs=8), tools.vendorws()], 1 if count > 200 else 3)
     if options.plot:
+        from benchmarks.plot import growth_plot  # late: a process that is started weighs as much as this one at first
+
         options.plot.write_text(growth_plot(found))
     rows = [
         [str(count), result.tool, *(f"{result.figures(work).seconds:.2f}" for work in result.works), _peak(result)]
