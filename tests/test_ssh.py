@@ -49,9 +49,9 @@ def sync_on_terminal(project: Project, *answers: tuple[str, str], env: dict[str,
 
 
 def failure(result: Result, name: str) -> str:
-    """The paragraph about `name` in the list at the end."""
+    """The paragraph about `name`, and others that failed like it, in the list at the end."""
     lines = result.stderr.splitlines()
-    start = next((number for number, line in enumerate(lines) if line.startswith(f"{name}: ")), None)
+    start = next((number for number, line in enumerate(lines) if name in line.partition(": ")[0].split(", ")), None)
     assert start is not None, result
     rest = lines[start + 1 :]
     indented = next((number for number, line in enumerate(rest) if not line.startswith("  ")), len(rest))

@@ -104,9 +104,9 @@ def _content(path: Path) -> bytes:
 
 def _changed(place: Path) -> Iterator[str]:
     """Files that differ from HEAD, are unknown to it, or are hidden from `git status`; not what is in submodules."""
-    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored=traditional", "--no-renames")
-    for entry in _git(place, "status", *options, "--ignore-submodules=all").split("\0"):
-        path = entry[3:]
+    for path in _status(place):
+        if path.endswith("/") and _is_submodule(place / path):
+            continue
         if path.endswith("/"):  # an ignored folder, or a repository in it
             yield from (str(file.relative_to(place)) for file in (place / path).rglob("*") if not file.is_dir())
         elif path:
@@ -115,6 +115,16 @@ def _changed(place: Path) -> Iterator[str]:
         path = entry[2:]
         if (entry[:1] == "S" or entry[:1].islower()) and os.path.lexists(place / path) and _is_edited(place, path):
             yield path
+
+
+def _status(place: Path) -> list[str]:
+    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored=traditional", "--no-renames")
+    return [entry[3:] for entry in _git(place, "status", *options, "--ignore-submodules=all").split("\0")]
+
+
+def _is_submodule(folder: Path) -> bool:
+    """Whether a folder is a submodule's, be it of another commit: its repository is kept in that of the checkout."""
+    return (folder / ".git").is_file()
 
 
 def _is_edited(place: Path, path: str) -> bool:
@@ -184,3 +194,4 @@ def _submodules(place: Path) -> Iterator[Path]:
     for path, entry in _index(place):
         if entry.startswith("160000 ") and (place / path / ".git").exists():
             yield place / path
+    yield from (place / path for path in _status(place) if path.endswith("/") and _is_submodule(place / path))
