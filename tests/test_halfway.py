@@ -26,6 +26,7 @@ from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
+from vendorws.checkouts.halfway import MARK
 
 MOVED = {
     "a.txt": "theirs\n",
@@ -342,6 +343,48 @@ def test_a_submodule_that_was_only_begun(
     run.ok("sync")
     assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
     assert in_sync(checkout)
+
+
+def test_a_submodule_whose_fetch_died_before_it_noted_the_branches(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    """The commit is here then, and goes into the work tree, but no branch of the remote leads to it."""
+    add_submodules(billing, lib)
+    run.ok("sync")
+    for _ in range(2):
+        git(checkout / "lib", "symbolic-ref", "--delete", "refs/remotes/origin/HEAD")
+        git(checkout / "lib", "update-ref", "-d", "refs/remotes/origin/main")
+        lib.commit()
+        record(billing, lib)
+        run.ok("sync")
+        assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+        git(checkout / "lib", "remote", "set-head", "origin", "main")
+
+
+def test_the_mark_of_a_move_that_has_arrived_goes_away(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    mark = checkout / ".git" / "modules" / "acme" / "lib" / MARK
+    mark.write_text(f"{lib.head('main~1')} {lib.head()} ")
+    run.ok("sync")
+    assert not mark.exists()
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+
+
+def test_a_mark_excuses_no_commit_of_the_developers(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    (checkout / ".git" / "modules" / "acme" / "lib" / MARK).write_text(f"{lib.head('main~1')} {lib.head()} ")
+    git(checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    mine = git(checkout / "lib", "rev-parse", "HEAD")
+    lib.commit()
+    record(billing, lib)
+    assert run("sync").exit_code == 1
+    assert git(checkout / "lib", "rev-parse", "HEAD") == mine
 
 
 def test_the_move_of_a_submodule_that_died_is_done_again(

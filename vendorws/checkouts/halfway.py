@@ -65,6 +65,14 @@ def is_halfway(directory: GitDirectory) -> bool:
     return (directory.private / MARK).is_file()
 
 
+def is_between(directory: GitDirectory) -> bool:
+    """Whether a run stopped in the middle of a move to a commit, and the detached HEAD is still at one end of it."""
+    if not is_halfway(directory):
+        return False
+    ends, _ = _parse((directory.private / MARK).read_text("utf-8", "surrogateescape"))
+    return ends is not None and (directory.private / "HEAD").read_text("utf-8").strip() in (ends.start, ends.end)
+
+
 def take_back(git: Git, place: Path) -> None:
     """Put back what an interrupted move left in the checkout `place`, if it left anything. Raises GitFailed, OSError.
 
