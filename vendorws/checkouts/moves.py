@@ -416,15 +416,18 @@ def _remember(work: Work, step: rescue.Moving, before: Placed | None) -> None:
 
 
 def _note_placed(work: Work, target: Target, before: Placed | None) -> None:
-    """Note in the checkout's own config what was put there, as far as it is news."""
+    """Note in the checkout's own config what was put there, as far as it is news.
+
+    The pin comes last: whoever finds it takes all of it for noted, and a run may die in between.
+    """
     branch = target.name if target.kind is TargetKind.BRANCH else None
     now = Placed(ref=work.pin.ref, url=work.pin.url, branch=branch, commit=target.commit)
-    if before is None or before.ref != now.ref:
-        work.inside.call("config", "vendorws.pin", now.ref or "")
-    if before is None or before.url != now.url:
-        work.inside.call("config", "vendorws.url", now.url)
     if before is None or (before.branch, before.commit) != (now.branch, now.commit):
         work.inside.call("config", "vendorws.placed", f"{now.commit} {now.branch or ''}".strip())
+    if before is None or before.url != now.url:
+        work.inside.call("config", "vendorws.url", now.url)
+    if before is None or before.ref != now.ref:
+        work.inside.call("config", "vendorws.pin", now.ref or "")
 
 
 # -- clone -----------------------------------------------------------------------------------------------------
