@@ -222,7 +222,9 @@ def everything_has_arrived(world: World, vendorws: Vendorws, story: str) -> None
         checkout = world.checkout(name)
         assert git(checkout, "rev-parse", "HEAD") == world.goal(name), f"{name}: {story}"
         assert git(checkout, "symbolic-ref", "--short", "HEAD") == world.pin(name), f"{name}: {story}"
-    assert git(world.checkout("theme") / "library", "rev-parse", "HEAD") == world.library.head(), story
+    submodule = world.checkout("theme") / "library"
+    assert git(submodule, "rev-parse", "HEAD") == world.library.head(), story
+    assert git(submodule, "status", "--porcelain") == "", story
     assert leftovers(world.project) == [], story
     assert vendorws("status", "--exit-code").exit_code == 0, story
     give_up = time.monotonic() + 10

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,12 +72,12 @@ def stopping_everywhere(sandbox: Sandbox, reached: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stopping(checkout: Path, reached: Path, *, at: str = "theirs") -> Iterator[None]:
-    """Git never gets over a file `*.stop` whose text begins with `at`."""
-    attributes = checkout / ".git" / "info" / "attributes"
+def stopping(checkout: Path, reached: Path, *, at: str = "theirs", seconds: int = 600) -> Iterator[None]:
+    """Git does not get over a file `*.stop` whose text begins with `at`, not for so many seconds."""
+    attributes = Path(git(checkout, "rev-parse", "--absolute-git-dir"), "info", "attributes")
     attributes.parent.mkdir(exist_ok=True)
     attributes.write_text("*.stop filter=stop\n")
-    stop = f'text=$(cat); case $text in {at}*) touch "{reached}"; exec sleep 600;; *) echo "$text";; esac'
+    stop = f'text=$(cat); case $text in {at}*) touch "{reached}"; sleep {seconds};; esac; echo "$text"'
     git(checkout, "config", "filter.stop.smudge", stop)
     yield
     git(checkout, "config", "--remove-section", "filter.stop")
@@ -90,16 +91,41 @@ def killed_in_the_middle(project: Project, *arguments: str, at: str = "theirs") 
         start_and_kill(project, reached, *arguments)
 
 
-def start_and_kill(project: Project, reached: Path, *arguments: str) -> None:
+def start_and_kill(project: Project, reached: Path, *arguments: str, kill: Callable[[int], None] = cut_power) -> None:
     quiet = subprocess.DEVNULL
     process = subprocess.Popen([*COMMAND, *arguments], cwd=project.root, stdout=quiet, stderr=quiet)
     give_up = time.monotonic() + 30
     while not reached.exists():
         assert process.poll() is None and time.monotonic() < give_up
         time.sleep(0.01)
-    cut_power(process.pid)
+    kill(process.pid)
     process.wait()
     reached.unlink()
+
+
+@pytest.mark.parametrize("at", ["the checkout", "its submodule"])
+def test_a_git_that_outlives_its_run_is_waited_for(
+    at: str, project: Project, billing: Remote, remotes: Remotes, run: Here, checkout: Path
+) -> None:
+    """Killed is vendorws alone; git is in the middle of writing files, and goes on."""
+    library = remotes.create("acme/library")
+    add_submodules(billing, library)
+    run.ok("sync")
+    if at == "its submodule":
+        library.commit(MOVED)
+        record(billing, library)
+    else:
+        billing.commit(MOVED)
+    reached = project.root.parent / "reached"
+    moving = checkout if at == "the checkout" else checkout / "library"
+    with stopping(moving, reached, seconds=2):
+        start_and_kill(project, reached, "sync", kill=lambda pid: os.kill(pid, signal.SIGKILL))
+
+    run.ok("sync")
+
+    for place, remote in ((checkout, billing), (checkout / "library", library)):
+        assert git(place, "rev-parse", "HEAD") == remote.head()
+        assert git(place, "status", "--porcelain") == ""
 
 
 @in_any_path

@@ -24,6 +24,7 @@ from vendorws.git_client.processes import Stopped
 
 MARK = "vendorws-moving"
 _TIME = 30.0  # seconds to take a move back, even where its own time was up
+_OUTLIVED = 30.0  # seconds that a git may still work whose run was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
         yield
     except (GitFailed, OSError):
         with suppress(GitFailed, OSError):
-            take_back(git, place)
+            _put_back(git, place)
         raise
     except Stopped:
         if ends is None and not _locks_since(_directory(place), mark.stat().st_mtime):
@@ -74,10 +75,18 @@ def is_between(directory: GitDirectory) -> bool:
 
 
 def take_back(git: Git, place: Path) -> None:
-    """Put back what an interrupted move left in the checkout `place`, if it left anything. Raises GitFailed, OSError.
+    """Put back what an interrupted move left in the checkout `place`, if it left anything.
 
-    The developer may have gone on since: only a HEAD that is still at one end of the move is put back.
+    A git that outlived its run is waited for: it would go on writing what is put back here. The developer may have
+    gone on since: only a HEAD that is still at one end of the move is put back. Raises GitFailed, OSError, Stopped.
     """
+    directory = _directory(place)
+    if is_halfway(directory):
+        _await_outlived(git, {place, directory.private, directory.common})
+        _put_back(git, place)
+
+
+def _put_back(git: Git, place: Path) -> None:
     directory = _directory(place)
     if not is_halfway(directory):
         return
@@ -95,6 +104,14 @@ def take_back(git: Git, place: Path) -> None:
     mark.unlink()
 
 
+def is_unfinished(place: Path, path: str) -> bool:
+    """Whether the submodule at `path` was never cloned to its end: git writes the index last, and mends nothing
+    before that.
+    """
+    directory = module_directory(place, path)
+    return directory is not None and not (directory / "index").exists()
+
+
 def discard_unfinished(git: Git, place: Path, path: str) -> None:
     """Remove what a clone of a submodule left that died; git does not mend it. Raises GitFailed, OSError.
 
@@ -102,7 +119,11 @@ def discard_unfinished(git: Git, place: Path, path: str) -> None:
     """
     directory = module_directory(place, path)
     around = _directory(place)
-    if directory is None or _git_is_at_work({place, place / path, directory, around.private, around.common}):
+    if directory is None:
+        return
+    folders = {place, place / path, directory, around.private, around.common}
+    _await_outlived(git, folders)
+    if not is_unfinished(place, path) or _git_is_at_work(folders):
         return
     for lock in directory.glob("*.lock"):
         lock.unlink()
@@ -293,12 +314,22 @@ def _locks(directory: GitDirectory) -> Iterator[Path]:
     yield from (directory.common / "refs").rglob("*.lock")
 
 
+def _await_outlived(git: Git, folders: Collection[Path]) -> None:
+    """Wait until no git of a run that was killed works in these folders; one that hangs is not waited for forever."""
+    give_up = time.monotonic() + _OUTLIVED
+    while any(_is_ours(process, git.ceilings) for process in _gits_in(folders)) and time.monotonic() < give_up:
+        git.processes.pause(0.05)
+
+
 def _git_is_at_work(folders: Collection[Path]) -> bool:
     """Whether a git runs in one of the folders, as far as can be told: where the system does not say, it may."""
+    return not Path("/proc/self/cwd").exists() or any(_gits_in(folders))
+
+
+def _gits_in(folders: Collection[Path]) -> Iterator[Path]:
+    """The processes of git that run in one of the folders, or may: their folders in /proc, if there is one."""
     here = {(seen.st_dev, seen.st_ino) for seen in (folder.stat() for folder in folders)}
-    if not Path("/proc/self/cwd").exists():
-        return True
-    return any(_is_git_in(process, here) for process in Path("/proc").glob("[0-9]*"))
+    return (process for process in Path("/proc").glob("[0-9]*") if _is_git_in(process, here))
 
 
 def _is_git_in(process: Path, folders: Collection[tuple[int, int]]) -> bool:
@@ -311,3 +342,12 @@ def _is_git_in(process: Path, folders: Collection[tuple[int, int]]) -> bool:
     except OSError:  # it has ended
         return False
     return (seen.st_dev, seen.st_ino) in folders
+
+
+def _is_ours(process: Path, ceilings: str) -> bool:
+    """Whether vendorws started it, which tells git where to stop looking for a repository, or its git did."""
+    try:
+        environment = (process / "environ").read_bytes()
+    except OSError:
+        return False
+    return f"GIT_CEILING_DIRECTORIES={ceilings.partition(os.pathsep)[0]}{os.pathsep}".encode() in environment

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vendorws.checkouts.halfway import is_between, is_halfway
+from vendorws.checkouts.halfway import is_between, is_halfway, is_unfinished
 from vendorws.checkouts.obstacles import find_obstacles
-from vendorws.checkouts.repository import find_git_directory, module_directory, operation_in_progress, submodule_paths
+from vendorws.checkouts.repository import find_git_directory, operation_in_progress, submodule_paths
 from vendorws.git_client.command import Git
 from vendorws.model import Submodule, Submodules
 
@@ -59,12 +59,6 @@ def _is_begun(place: Path) -> bool:
 def _recorded(git: Git, path: str) -> list[str]:
     """The commit that the index has for a submodule, if it has any."""
     return git.run("rev-parse", "--verify", "--quiet", f":./{path}").text.split()
-
-
-def is_unfinished(place: Path, path: str) -> bool:
-    """Whether a submodule was never cloned to its end: git writes the index last, and mends nothing before that."""
-    directory = module_directory(place, path)
-    return directory is not None and not (directory / "index").exists()
 
 
 def _is_empty(place: Path) -> bool:
