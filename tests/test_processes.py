@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.process_tree import gone
-from vendorws.git_client.processes import Finished, Processes, Stopped
+from vendorws.git_client.processes import NEVER, Command, Finished, Processes, Stopped
 
 
 def shell(
     processes: Processes, script: str, cwd: Path, *, environment: Mapping[str, str] = {}, **how: object
 ) -> Finished:
-    return processes.run(["sh", "-c", f'cd "$0"; {script}', str(cwd)], environment, **how)  # type: ignore[arg-type]
+    words = ["sh", "-c", f'cd "$0"; {script}', str(cwd)]
+    return processes.run(Command(words, environment, **how))  # type: ignore[arg-type]
 
 
 def pids(folder: Path, count: int) -> list[int]:
@@ -175,9 +176,40 @@ def test_an_error_while_reading_ends_the_program(tmp_path: Path) -> None:
     assert all(gone(pid) for pid in pids(tmp_path, 1))
 
 
+def test_several_run_side_by_side_and_no_more_than_were_asked_for(tmp_path: Path) -> None:
+    """The first one ends when the second one has begun, and so on; the third must not begin before the first ended."""
+    script = "touch $0; until [ -e $1 ]; do sleep 0.01; done; ls [1-4]; echo $0 >&2"
+    pairs = [("1", "2"), ("2", "3"), ("3", "3"), ("4", "4")]
+    commands = ((pair, Command(["sh", "-c", f"cd '{tmp_path}'; {script}", *pair], {})) for pair in pairs)
+    ended = []
+    for pair, finished in Processes().run_each(commands, at_a_time=2):
+        ended.append(pair)
+        assert finished.code == 0 and finished.stderr == f"{pair[0]}\n"
+        assert len(finished.text.split()) <= len(ended) + 1
+    assert sorted(ended) == pairs
+
+
+def test_what_nobody_wants_to_hear_any_more_is_ended(tmp_path: Path) -> None:
+    commands = ((n, Command(["sh", "-c", f'cd "$0"; {NOTE}; sleep {n}', str(tmp_path)], {})) for n in (0, 60, 61))
+    each = Processes().run_each(commands, at_a_time=3)
+    assert next(each)[0] == 0
+    running = pids(tmp_path, 3)
+    each.close()  # type: ignore[attr-defined]
+    assert all(gone(pid) for pid in running)
+
+
+def test_one_whose_time_is_up_does_not_keep_the_others(tmp_path: Path) -> None:
+    deadline = time.monotonic() + 0.3
+    commands = [(n, Command(["sleep", n], {}, deadline if n == "60" else NEVER)) for n in ("60", "0.6")]
+    assert {n: finished.overdue for n, finished in Processes().run_each(commands, at_a_time=2)} == {
+        "60": True,
+        "0.6": False,
+    }
+
+
 def test_a_program_that_does_not_exist() -> None:
     with pytest.raises(FileNotFoundError):
-        Processes().run(["no-such-program"], {})
+        Processes().run(Command(["no-such-program"], {}))
 
 
 def test_a_program_on_our_terminal_is_ended_alone(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ repository of its own.
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +36,7 @@ from vendorws.checkouts.submodules import SubmoduleStatus, find_submodules
 from vendorws.checkouts.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
-from vendorws.git_client.processes import Finished
+from vendorws.git_client.processes import NO_PROCESSES, Command, Finished
 from vendorws.git_client.urls import same_repository
 from vendorws.model import (
     Broken,
@@ -57,6 +60,12 @@ _HEX = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
     """What is at the pin's place now. `tips` is what its remote answered, if it was asked. Raises GitFailed."""
+    begun = begin(runner, pin)
+    return begun.finish(begun.git.processes.run(begun.status()), tips) if isinstance(begun, Begun) else begun
+
+
+def begin(runner: Git, pin: Pin) -> Begun | Finding:
+    """What is at the pin's place as far as files tell; for a checkout git must be heard, too."""
     path = runner.vendor / pin.name
     try:
         ground = _ground(path)
@@ -64,17 +73,38 @@ def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
         return Broken(error.strerror or str(error))
     if not isinstance(ground, _Ground):
         return ground
-    git = runner.inside(path).with_environment(_LOOK_ONLY)
-    status = _run_status(git, path)
-    if status.code != 0:
-        if "not a git repository" in status.stderr:
-            return Broken("git does not take it for a repository")
-        raise GitFailed("git status", status.code, status.stderr)
-    refs = _refs(git, ground)
-    said = _parse_status(status.text)
-    if said.branch is None and is_on_branch(ground.directory, "(detached)"):  # a name that git status cannot tell
-        said = replace(said, branch="(detached)")
-    return _Look(git, pin, path, ground.directory, ground.config, refs, said).checkout(tips)
+    return Begun(runner.inside(path).with_environment(_LOOK_ONLY), pin, path, ground)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A look that has begun: a folder that is proved to be a checkout, in which `git` only looks."""
+
+    git: Git
+    pin: Pin
+    path: Path
+    ground: _Ground
+
+    def status(self) -> Command:
+        """What git has to say before the look can end."""
+        return self.git.command(*_STATUS)
+
+    def finish(self, status: Finished, tips: Tips | None = None, *, waiting: bool = True) -> Finding:
+        """What is there, now that git has spoken. Raises GitFailed, and WouldWait where `waiting` is False.
+
+        Where a checkout is at its target, git need not be asked anything else.
+        """
+        git = self.git if waiting else replace(self.git, processes=NO_PROCESSES, trace=None)
+        status = _tolerant(git, self.path, git.in_time(_STATUS, status))
+        if status.code != 0:
+            if "not a git repository" in status.stderr:
+                return Broken("git does not take it for a repository")
+            raise GitFailed("git status", status.code, status.stderr)
+        refs = _refs(git, self.ground)
+        said = _parse_status(status.text)
+        if said.branch is None and is_on_branch(self.ground.directory, "(detached)"):  # a name that it cannot tell
+            said = replace(said, branch="(detached)")
+        return _Look(git, self.pin, self.path, self.ground.directory, self.ground.config, refs, said).checkout(tips)
 
 
 def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
@@ -88,9 +118,13 @@ def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
 
 
 def _run_status(git: Git, path: Path) -> Finished:
-    status = git.run(*_STATUS)
+    return _tolerant(git, path, git.run(*_STATUS))
+
+
+def _tolerant(git: Git, path: Path, status: Finished) -> Finished:
+    """The status without the submodules, where one that is broken keeps git from telling the rest."""
     if status.code != 0 and find_submodules(git, path, ()) != Submodules():
-        return git.run(*_STATUS, "--ignore-submodules=all")  # one that is broken keeps git from telling the rest
+        return git.run(*_STATUS, "--ignore-submodules=all")
     return status
 
 
@@ -156,17 +190,18 @@ class _Ground:
 
 
 def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
-    if path.is_symlink():
-        return Symlink(str(path.readlink()))
-    if not path.exists():
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
         return Missing()
-    if not path.is_dir():
+    if stat.S_ISLNK(mode):
+        return Symlink(str(path.readlink()))
+    if not stat.S_ISDIR(mode):
         return Occupied("a file")
-    names = sorted(entry.name for entry in path.iterdir())
-    if not names:
-        return EmptyFolder()
-    if ".git" not in names:
-        return Occupied(f"a folder with {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}")
+    if not os.path.lexists(path / ".git"):
+        names = sorted(os.listdir(path))  # noqa: PTH208  (names are enough)
+        what = f"a folder with {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
+        return Occupied(what) if names else EmptyFolder()
     directory = find_git_directory(path)
     if isinstance(directory, str):
         return Broken(directory)
@@ -184,8 +219,8 @@ def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken 
         private = common = here / ".git"
     else:
         private, common = directory.private.resolve(), directory.common.resolve()
-    for parent in here.parents:
-        around = find_git_directory(parent) if _may_be(parent / ".git", common) else ""
+    for parent in _folders_above(str(here)):
+        around = find_git_directory(Path(parent)) if _may_lead_to(str(common), parent) else ""
         if isinstance(around, GitDirectory) and around.common.resolve() == common:
             return Broken(f"its repository is that of {parent}")
     if private == common and private.name == ".git" and private.parent != here:
@@ -197,11 +232,19 @@ def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken 
     return None
 
 
-def _may_be(dot_git: Path, common: Path) -> bool:
-    """Whether this leads to the repository `common`; a folder with a repository in it leads to no other one."""
-    if dot_git == common:
-        return True
-    return dot_git.exists() and (dot_git.is_symlink() or not dot_git.is_dir() or (dot_git / "commondir").exists())
+def _folders_above(place: str) -> Iterator[str]:
+    while place != (place := os.path.dirname(place)):  # noqa: PTH120  (as text, for it is done for every checkout)
+        yield place
+
+
+def _may_lead_to(common: str, folder: str) -> bool:
+    """Whether a folder's `.git` may be, or stand for, the repository `common`; a plain `.git` is one itself."""
+    dot_git = f"{folder}/.git"
+    try:
+        mode = os.lstat(dot_git).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISDIR(mode) or dot_git == common or Path(dot_git, "commondir").exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Every pin through observe, decide and apply, several at a time.
 
-This is the one place with threads. A worker takes one pin from the first look to its outcome and prints nothing; the
-main thread collects what they report and hands it to a `Display`. An exception in one repository becomes that
-repository's outcome, and the others go on.
+This is the one place with threads. The main thread looks at all checkouts, with several git processes at a time, and
+decides; a worker takes one pin from there to its outcome and prints nothing. The main thread collects what they
+report and hands it to a `Display`. An exception in one repository becomes that repository's outcome, and the others
+go on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from typing import Protocol, TypeVar
 
 from vendorws.checkouts import halfway, moves
 from vendorws.checkouts.cache import Cache
-from vendorws.checkouts.observation import observe
+from vendorws.checkouts.observation import Begun, begin, observe
 from vendorws.checkouts.plan import Wish, decide, needs_remote
 from vendorws.checkouts.rescue import run_name
 from vendorws.checkouts.targets import Asked, find_target
@@ -32,7 +33,7 @@ from vendorws.files import write_atomically
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.network import Network, Route, can_ask
-from vendorws.git_client.processes import Processes, Stopped
+from vendorws.git_client.processes import Command, Finished, Processes, Stopped, WouldWait
 from vendorws.git_client.ssh import MOST_SESSIONS
 from vendorws.lock import workspace_lock
 from vendorws.model import (
@@ -217,15 +218,17 @@ def _run(
 class _Foreman:
     """The main thread: it hands out work as it becomes possible, and is told what came of it, one event at a time.
 
-    Every pin is looked at; one that needs its remote waits until the way to that server is found; then it is brought
-    to its place. Looking is work for this machine, the rest mostly waiting for another one: each has threads of its
-    own.
+    Every pin is looked at, which is work for this machine: git's processes run side by side, and as long as nothing
+    else must be asked of git, this thread does the rest. To threads of their own it would be more work: they all would
+    wait for the same interpreter. A pin that needs its remote waits until the way to that server is found; then it is
+    brought to its place by a worker, who waits mostly for another machine.
     """
 
     def __init__(self, crew: _Crew, pins: Sequence[Pin]) -> None:
         jobs = crew.options.jobs
         self.crew, self.pins = crew, pins
-        self.lookers = ThreadPoolExecutor(jobs or LOOKING_JOBS)
+        self.looks_at_a_time = jobs or LOOKING_JOBS
+        self.lookers = ThreadPoolExecutor(self.looks_at_a_time)
         self.callers = ThreadPoolExecutor(8)
         self.bringers = ThreadPoolExecutor(jobs or DEFAULT_JOBS)
         self.still_looking, self.handed_out = len(pins), 0
@@ -237,10 +240,28 @@ class _Foreman:
 
     def work(self) -> None:
         """Until every pin has its outcome. Raises KeyboardInterrupt."""
-        for pin in self.pins:
-            self.hand_out(self.lookers, partial(_look, self.crew, pin), partial(self.looked, pin))
+        for (pin, begun), said in self.crew.processes.run_each(self.looks(), at_a_time=self.looks_at_a_time):
+            self.finish_look(pin, begun, said)
+            while not self.crew.events.empty():
+                self.crew.events.get()()
         while self.handed_out:
             self.crew.events.get()()
+
+    def looks(self) -> Iterator[tuple[tuple[Pin, Begun], Command]]:
+        """What git is to be asked about each checkout; where there is none, the look has ended already."""
+        for pin in self.pins:
+            begun = _guarded(partial(begin, self.crew.git(pin), pin))
+            if isinstance(begun, Begun):
+                yield (pin, begun), begun.status()
+            else:
+                self.looked(pin, begun)
+
+    def finish_look(self, pin: Pin, begun: Begun, said: Finished) -> None:
+        try:
+            self.looked(pin, _guarded(partial(begun.finish, said, waiting=False)))
+        except WouldWait:
+            finish = partial(begun.finish, said)
+            self.hand_out(self.lookers, partial(_guarded, finish), partial(self.looked, pin))
 
     def hand_out(self, executor: ThreadPoolExecutor, work: Callable[[], _T], then: Callable[[_T], None]) -> Future[_T]:
         """Have `work` done by a worker, and `then` on this thread with what came of it."""
@@ -298,7 +319,13 @@ class _Foreman:
 
     def bring(self, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> None:
         work = partial(_bring, self.crew, pin, look, route)
-        self.brought[pin] = self.hand_out(self.bringers, work, self.crew.display.finished)
+        if self.crew.look_only and not self.crew.fetch:
+            done: Future[Outcome] = Future()
+            done.set_result(work())
+            self.brought[pin] = done
+            self.crew.display.finished(done.result())
+        else:
+            self.brought[pin] = self.hand_out(self.bringers, work, self.crew.display.finished)
 
     @cached_property
     def network(self) -> Network:
@@ -332,11 +359,10 @@ class _Foreman:
 # -- one pin ---------------------------------------------------------------------------------------------------
 
 
-def _look(crew: _Crew, pin: Pin) -> Finding | Failure:
+def _guarded(look: Callable[[], _T]) -> _T | Failure:
+    """An expected error of one look is what is to be told of that repository. Raises Stopped, WouldWait."""
     try:
-        return observe(crew.git(pin), pin)
-    except Stopped:
-        raise
+        return look()
     except (VendorwsError, OSError) as error:
         return as_failure(error)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
 from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
-from vendorws.git_client.processes import NEVER, Finished, Processes
+from vendorws.git_client.processes import NEVER, Command, Finished, Processes
 from vendorws.redaction import redact
 
 # Settings that hold for every command, whatever the user configured:
@@ -83,15 +83,22 @@ class Git:
     def _run_once(
         self, arguments: Sequence[str], stdin: str | None, watch: Callable[[str], None] | None = None
     ) -> Finished:
+        return self.in_time(arguments, self.processes.run(self.command(*arguments, stdin=stdin, watch=watch)))
+
+    def command(self, *arguments: str, stdin: str | None = None, watch: Callable[[str], None] | None = None) -> Command:
+        """`git ARGUMENTS` as a program that is about to be run; `watch` is told progress."""
         if self.trace is not None:
             self.trace(f"{self.cwd.name}: {_shown(arguments)}")
-        finished = self.processes.run(
-            [*_GIT, "-C", str(self.cwd), *arguments],
-            self._full_environment(),
+        return Command(
+            words=[*_GIT, "-C", str(self.cwd), *arguments],
+            environment=self._full_environment(),
             deadline=self.deadline,
             stdin=stdin,
             on_stderr=None if watch is None else _Progress(watch).read,
         )
+
+    def in_time(self, arguments: Sequence[str], finished: Finished) -> Finished:
+        """The end of `git ARGUMENTS`, if it came to one. Raises GitTimedOut."""
         if finished.overdue:
             raise GitTimedOut(_shown(arguments), self.timeout)
         return finished
@@ -187,11 +194,12 @@ def network_config(runner: Git) -> NetworkConfig:
 
 def contact(runner: Git, url: str) -> Finished:
     """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a password."""
-    return runner.processes.run(
-        [*_GIT, "-C", str(runner.cwd), "ls-remote", "--", url, "HEAD"],
-        {"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
+    command = Command(
+        words=[*_GIT, "-C", str(runner.cwd), "ls-remote", "--", url, "HEAD"],
+        environment={"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
         on_our_terminal=True,
     )
+    return runner.processes.run(command)
 
 
 class _Progress:

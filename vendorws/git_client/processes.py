@@ -12,9 +12,13 @@ import selectors
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+_Key = TypeVar("_Key")
 
 NEVER = float("inf")
 _GRACE = 1.0  # seconds between asking a program to end and ending it
@@ -40,6 +44,26 @@ class Finished:
         return self.stdout.decode("utf-8", "surrogateescape")
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run: its words, what is added to its environment, and what it is told.
+
+    `deadline` is in `time.monotonic()` seconds. `on_stderr` is told what comes on stderr as it comes. With
+    `on_our_terminal` the program may ask questions; nothing else should run meanwhile.
+    """
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    deadline: float = NEVER
+    stdin: str | None = None
+    on_stderr: Callable[[bytes], None] | None = None
+    on_our_terminal: bool = False
+
+
+class WouldWait(Exception):
+    """There is a program to wait for, where nobody may wait."""
+
+
 class Processes:
     """Every program of this run, so that Ctrl-C can end them all."""
 
@@ -54,36 +78,38 @@ class Processes:
         """Whether `stop` was called."""
         return self._stop.is_set()
 
-    def run(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        deadline: float = NEVER,
-        stdin: str | None = None,
-        on_stderr: Callable[[bytes], None] | None = None,
-        on_our_terminal: bool = False,
-    ) -> Finished:
-        """Run `command` to its end, or to `deadline` (`time.monotonic()` seconds). Raises Stopped, OSError.
+    def run(self, command: Command) -> Finished:
+        """Run it to its end, or to its deadline. Raises Stopped, OSError."""
+        ((_, finished),) = self.run_each([(None, command)], at_a_time=1)
+        return finished
 
-        `environment` is added to that of this process. `on_stderr` is told what comes on stderr as it comes. With
-        `on_our_terminal` the program may ask questions; nothing else should run meanwhile.
+    def run_each(self, commands: Iterable[tuple[_Key, Command]], *, at_a_time: int) -> Iterator[tuple[_Key, Finished]]:
+        """Run them, so many at a time, and give each back with its key as it ends. Raises Stopped, OSError.
+
+        `commands` is read no further than there is room for; all of it happens on the thread that asks.
         """
-        program = self._start(command, environment, own_session=not on_our_terminal)
-        try:
-            said = (stdin or "").encode("utf-8", "surrogateescape")
-            conversation = _Conversation(program, said, on_stderr)
-            overdue = conversation.hold(deadline, self._stop.is_set)
-        except BaseException:
-            _end(program.pid, signal.SIGKILL)
-            raise
-        finally:
-            code = program.wait()
-            with self._lock:
-                self._running.discard(program.pid)
-        if self.stopped:
-            raise Stopped
-        return Finished(code, conversation.stdout, conversation.stderr.decode("utf-8", "replace"), overdue)
+        waiting = iter(commands)
+        running: dict[_Conversation, _Key] = {}
+        with selectors.PollSelector() as selector:
+            try:
+                while True:
+                    for key, command in islice(waiting, at_a_time - len(running)):
+                        running[_Conversation(self._start(command), command, selector)] = key
+                    if not running:
+                        return
+                    soonest = min(conversation.deadline for conversation in running)
+                    for ready, _ in selector.select(max(0.0, min(_TICK, soonest - time.monotonic()))):
+                        ready.data(ready.fd)
+                    for conversation in [held for held in running if held.is_over(stopped=self.stopped)]:
+                        key, finished = running.pop(conversation), conversation.finish()
+                        self._forget(conversation)
+                        if self.stopped:
+                            raise Stopped
+                        yield key, finished
+            finally:
+                for conversation in running:
+                    conversation.cut_off()
+                    self._forget(conversation)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until the run is interrupted. Raises Stopped."""
@@ -103,35 +129,55 @@ class Processes:
         for pid in running & self._running:
             _end(pid, signal.SIGKILL)
 
-    def _start(self, command: Sequence[str], environment: Mapping[str, str], *, own_session: bool) -> _Program:
+    def _start(self, command: Command) -> _Program:
         with self._lock:
             if self.stopped:
                 raise Stopped
-            program = _Program(command, {**self._environment, **environment}, own_session=own_session)
+            program = _Program(command, {**self._environment, **command.environment})
             self._running.add(program.pid)
         return program
 
+    def _forget(self, conversation: _Conversation) -> None:
+        with self._lock:
+            self._running.discard(conversation.pid)
+
+
+class NoProcesses(Processes):
+    """For work that must not wait: whatever would be run is a WouldWait."""
+
+    def run_each(self, commands: Iterable[tuple[_Key, Command]], *, at_a_time: int) -> Iterator[tuple[_Key, Finished]]:
+        """Raises WouldWait."""
+        raise WouldWait
+
+
+NO_PROCESSES = NoProcesses()
+
 
 class _Program:
-    """A running program and our ends of its three pipes.
+    """A running program and our ends of its pipes; without anything to say to it there is none to its input.
 
     posix_spawn(3) takes a third of the time of `subprocess.Popen`, which tells where there are hundreds to start.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, own_session: bool) -> None:
-        theirs = [0, 0, 0]
-        theirs[0], self.stdin = os.pipe()
-        self.stdout, theirs[1] = os.pipe()
-        self.stderr, theirs[2] = os.pipe()
-        self._open = {self.stdin, self.stdout, self.stderr}
+    def __init__(self, command: Command, environment: Mapping[str, str]) -> None:
+        self.stdout, out = os.pipe()
+        self.stderr, err = os.pipe()
+        self._open, theirs = {self.stdout, self.stderr}, [out, err]
+        self.stdin: int | None = None
+        their_input: tuple[object, ...] = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        if command.stdin:
+            input_end, self.stdin = os.pipe()
+            self._open.add(self.stdin)
+            theirs.append(input_end)
+            their_input = (os.POSIX_SPAWN_DUP2, input_end, 0)
         self._code: int | None = None
         try:
             self.pid = os.posix_spawnp(
-                command[0],
-                tuple(command),
+                command.words[0],
+                tuple(command.words),
                 environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(theirs)],
-                setsid=own_session,
+                file_actions=[their_input, (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, err, 2)],
+                setsid=not command.on_our_terminal,
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # what Python ignores, a program would ignore too
             )
         except OSError:
@@ -157,7 +203,8 @@ class _Program:
 
     def hang_up(self) -> None:
         """There is nothing more to say to it."""
-        self._close(self.stdin)
+        if self.stdin is not None:
+            self._close(self.stdin)
 
     def _close_all(self) -> None:
         for descriptor in tuple(self._open):
@@ -175,58 +222,71 @@ class _Program:
 
 
 class _Conversation:
-    """What is said to a program and what it says, on all its pipes at once, so that neither waits for the other."""
+    """What is said to a program and what it says, on all its pipes at once, so that neither waits for the other.
 
-    def __init__(self, program: _Program, said: bytes, on_stderr: Callable[[bytes], None] | None) -> None:
-        self._program, self._unsaid, self._on_stderr = program, said, on_stderr
+    `selector` tells when a pipe is ready, and calls what is registered with it.
+    """
+
+    def __init__(self, program: _Program, command: Command, selector: selectors.BaseSelector) -> None:
+        self._program, self._selector, self._on_stderr = program, selector, command.on_stderr
+        self._unsaid = (command.stdin or "").encode("utf-8", "surrogateescape")
         self._heard: dict[int, list[bytes]] = {program.stdout: [], program.stderr: []}
+        self._ends = set(self._heard)
+        self.deadline, self._overdue = command.deadline, False
+        for descriptor in self._heard:
+            selector.register(descriptor, selectors.EVENT_READ, self._listen)
+        if program.stdin is not None:
+            self._ends.add(program.stdin)
+            selector.register(program.stdin, selectors.EVENT_WRITE, self._speak)
 
     @property
-    def stdout(self) -> bytes:
-        return b"".join(self._heard[self._program.stdout])
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._program.pid
 
-    @property
-    def stderr(self) -> bytes:
-        return b"".join(self._heard[self._program.stderr])
+    def is_over(self, *, stopped: bool) -> bool:
+        """Whether nothing more is to be heard; a program whose time is up is ended, and what it said is kept."""
+        if self._ends and time.monotonic() >= self.deadline:
+            _end(self.pid, signal.SIGKILL if self._overdue else signal.SIGTERM)
+            if self._overdue:
+                return True
+            self._overdue, self.deadline = True, time.monotonic() + _GRACE
+        # What a program that was stopped has put into the background may keep its outputs open.
+        return not self._ends or (stopped and self._program.has_ended())
 
-    def hold(self, deadline: float, stopped: Callable[[], bool]) -> bool:
-        """To its end; True where the deadline came first: then the program is ended, and what it said is kept."""
-        overdue = False
-        with selectors.PollSelector() as selector:
-            for descriptor in self._heard:
-                selector.register(descriptor, selectors.EVENT_READ, self._listen)
-            if self._unsaid:
-                selector.register(self._program.stdin, selectors.EVENT_WRITE, self._speak)
-            else:
-                self._program.hang_up()
-            while selector.get_map():
-                if time.monotonic() >= deadline:
-                    _end(self._program.pid, signal.SIGKILL if overdue else signal.SIGTERM)
-                    if overdue:
-                        break
-                    overdue, deadline = True, time.monotonic() + _GRACE
-                for key, _ in selector.select(min(_TICK, deadline - time.monotonic())):
-                    if not key.data(key.fd):
-                        selector.unregister(key.fd)
-                if stopped() and self._program.has_ended():
-                    break  # what it put into the background may keep its outputs open
-        return overdue
+    def finish(self) -> Finished:
+        """How it ended, and what it said."""
+        for descriptor in tuple(self._ends):
+            self._let_go(descriptor)
+        code = self._program.wait()
+        out, err = (b"".join(said) for said in self._heard.values())
+        return Finished(code, out, err.decode("utf-8", "replace"), self._overdue)
 
-    def _listen(self, descriptor: int) -> bool:
+    def cut_off(self) -> None:
+        """End the program; nobody wants to hear the rest."""
+        _end(self.pid, signal.SIGKILL)
+        self.finish()
+
+    def _listen(self, descriptor: int) -> None:
         chunk = os.read(descriptor, 65536)
         self._heard[descriptor].append(chunk)
-        if chunk and descriptor == self._program.stderr and self._on_stderr is not None:
+        if not chunk:
+            self._let_go(descriptor)
+        elif descriptor == self._program.stderr and self._on_stderr is not None:
             self._on_stderr(chunk)
-        return bool(chunk)
 
-    def _speak(self, descriptor: int) -> bool:
+    def _speak(self, descriptor: int) -> None:
         """Say a part that fits; there is no more to say to a program that does not listen."""
         with suppress(BrokenPipeError):
             self._unsaid = self._unsaid[os.write(descriptor, self._unsaid[: select.PIPE_BUF]) :]
             if self._unsaid:
-                return True
+                return
+        self._let_go(descriptor)
         self._program.hang_up()
-        return False
+
+    def _let_go(self, descriptor: int) -> None:
+        self._ends.discard(descriptor)
+        self._selector.unregister(descriptor)
 
 
 def _end(pid: int, how: signal.Signals) -> None:

@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from vendorws.git_client.processes import Finished, Processes
+from vendorws.git_client.processes import Command, Finished, Processes
 from vendorws.git_client.urls import SshDestination
 
 MOST_SESSIONS = 10
@@ -129,12 +129,8 @@ class SharedConnections:
     def _run(
         self, command: str, destination: SshDestination, *options: str, deadline: float, ask: bool = False
     ) -> Finished:
-        return self._processes.run(
-            _for_shell(command, *options, *destination.arguments),
-            {},
-            deadline=deadline,
-            on_our_terminal=ask,
-        )
+        words = _for_shell(command, *options, *destination.arguments)
+        return self._processes.run(Command(words, {}, deadline, on_our_terminal=ask))
 
     def _wait_to_close(self, command: str, destination: SshDestination) -> subprocess.Popen[bytes]:
         script = f"trap '' INT TERM HUP; read -r _; {command} -O exit \"$@\""
