@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, Vendorws, merged
+from tests.support.compose_projects import PROJECTS
 from tests.support.git import git, git_says_yes
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
@@ -253,6 +254,48 @@ def test_a_full_disk_behind_our_output(project: Project, workspace: Workspace) -
         )
     assert run.returncode == 4
     assert run.stderr == "error: the output cannot be written: No space left on device.\n  Make room there.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_without_a_standard_stream(closed: str, project: Project, remotes: Remotes) -> None:
+    project.require(remotes.create("acme/billing").line("main"))
+    told = project.root / "told"
+    run = subprocess.run(
+        ["sh", "-c", f"{shlex.join(COMMAND)} sync >'{told}' 2>&1 {closed}"], cwd=project.root, check=False
+    )
+    assert run.returncode == 0
+    assert "Traceback" not in told.read_text()
+    assert (project.checkout("billing") / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (("override",), "docker-compose.override.yml"),
+        (("override", "--json"), "docker-compose.override.yml"),
+        (("keyless",), "vendor/.gitconfig"),
+    ],
+)
+def test_a_file_that_cannot_be_written(
+    arguments: tuple[str, ...], path: str, project: Project, workspace: Workspace, billing: Remote
+) -> None:
+    """A process that may write no byte stands in for a full disk and for a folder of somebody else's."""
+    project.require(billing.line("main"))
+    for name, text in PROJECTS["article"].items():
+        project.write(name, text)
+    workspace.ok("sync", "--no-override")
+    run = subprocess.run(
+        ["sh", "-c", f"ulimit -f 0; {shlex.join([*COMMAND, *arguments])} 2>&1 | cat"],
+        cwd=project.root,
+        env=merged({"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"error: {project.root / path} cannot be written: File too large.\n  ls -ld " in run.stdout
+    assert "Traceback" not in run.stdout
+    assert ('"exit_code": 4' in run.stdout) == ("--json" in arguments)
+    assert not (project.root / path).exists()
 
 
 def test_a_folder_that_was_deleted(project: Project, tmp_path: Path) -> None:

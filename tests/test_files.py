@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vendorws.errors import EnvironmentProblem
 from vendorws.files import write_atomically
 
 
@@ -86,23 +88,23 @@ def test_where_the_rename_fails_nothing_is_left(folder: Path, monkeypatch: pytes
     before = names(folder)
 
     def refuse(_source: str, _target: Path) -> None:
-        raise OSError("no")
+        raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr("vendorws.files.os.replace", refuse)
-    with pytest.raises(OSError, match="no"):
+    with pytest.raises(EnvironmentProblem, match=r"/f cannot be written: full"):
         write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert names(folder) == before
 
 
 def test_no_folder(folder: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(EnvironmentProblem):
         write_atomically(folder / "none" / "f", b"x")
 
 
 def test_a_folder_in_its_place(folder: Path) -> None:
     before = names(folder)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(EnvironmentProblem):
         write_atomically(folder, b"x")
     assert names(folder) == before
 

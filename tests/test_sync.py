@@ -1204,7 +1204,8 @@ def test_where_nothing_can_be_written(project: Project, billing: Remote) -> None
         check=False,
     )
     assert run.returncode == 4
-    assert run.stderr == f"error: {project.vendor} cannot be written: File too large.\n  ls -ld {project.vendor}\n"
+    ignore = project.vendor / ".gitignore"
+    assert run.stderr == f"error: {ignore} cannot be written: File too large.\n  ls -ld {project.vendor}\n"
     assert "Traceback" not in run.stderr
 
 

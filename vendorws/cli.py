@@ -120,9 +120,10 @@ def _common(
 
 def main() -> None:
     """The console script: run a command, turn an expected failure into its sentence and exit code."""
-    from vendorws.environment import forget_leaked_environment, say_all_letters
+    from vendorws.environment import forget_leaked_environment, open_what_is_closed, say_all_letters
     from vendorws.interrupts import heed_once
 
+    open_what_is_closed()
     forget_leaked_environment()
     heed_once()
     say_all_letters()
@@ -143,11 +144,20 @@ def main() -> None:
         _drop_output()
         sys.exit(1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
-            raise
+        sys.exit(int(_unforeseen(error)))
+
+
+def _unforeseen(error: OSError) -> ExitCode:
+    """What the system refused and nobody has told better. Raises the error where it says nothing to a person."""
+    if error.filename is not None:
+        problem = EnvironmentProblem(f"{os.fsdecode(error.filename)}: {error.strerror}.")
+    elif error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         _drop_output()
-        _print_error(EnvironmentProblem(f"the output cannot be written: {error.strerror}.", "Make room there."))
-        sys.exit(int(ExitCode.ENVIRONMENT))
+        problem = EnvironmentProblem(f"the output cannot be written: {error.strerror}.", "Make room there.")
+    else:
+        raise error
+    _print_error(problem)
+    return ExitCode.ENVIRONMENT
 
 
 def _require_a_folder() -> None:

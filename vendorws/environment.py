@@ -33,6 +33,17 @@ def forget_leaked_environment() -> None:
         os.environ.pop(name, None)
 
 
+def open_what_is_closed() -> None:
+    """Where we were started without one of the standard streams it is /dev/null, and not the next file we open."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
+
+
 def say_all_letters() -> None:
     """A name that the terminal's encoding lacks is shown with escapes; it is no reason to stop."""
     for stream in (sys.stdout, sys.stderr):

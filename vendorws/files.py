@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
+
+from vendorws.errors import EnvironmentProblem
 
 
 def read_regular(path: Path) -> bytes:
@@ -26,9 +29,22 @@ def write_atomically(path: Path, content: bytes) -> bool:
 
     The new file is written beside the old one and takes over its permission bits, so that a reader, a kill or a
     full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is the
-    one that is replaced. Raises OSError; the file beside is gone then.
+    one that is replaced. Raises EnvironmentProblem; the file beside is gone then.
     """
-    target = path.resolve()
+    try:
+        return _replace(path.resolve(), content)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
+    """Why `path` is not as it should be, and where to look."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    look = ("df", "-h") if is_full else ("ls", "-ld")
+    return EnvironmentProblem(f"{path} cannot be written: {error.strerror}.", shlex.join([*look, str(path.parent)]))
+
+
+def _replace(target: Path, content: bytes) -> bool:
     try:
         if read_regular(target) == content:
             return False

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from vendorws.compose.files import BASE_NAMES, NEW_OVERRIDE
 from vendorws.dockerfiles.dockerignore import hiding_line
-from vendorws.errors import EnvironmentProblem, UsageError
-from vendorws.files import write_atomically
+from vendorws.errors import UsageError
+from vendorws.files import cannot_write, write_atomically
 from vendorws.keyless.config import CONFIG, MOUNT
 from vendorws.model import VENDOR
 from vendorws.requirement_files.lines import read_lines
@@ -123,9 +123,9 @@ def carry_out(root: Path, changes: Sequence[Change]) -> None:
         path = root / change.path
         try:
             path.parent.mkdir(exist_ok=True)
-            write_atomically(path, change.new)
         except OSError as error:
-            raise EnvironmentProblem(f"{path} cannot be written: {error.strerror}.") from error
+            raise cannot_write(path, error) from error
+        write_atomically(path, change.new)
 
 
 def look(settings: Settings) -> Found:

@@ -28,8 +28,8 @@ from vendorws.checkouts.observation import Begun, begin, observe
 from vendorws.checkouts.plan import Wish, decide, needs_remote
 from vendorws.checkouts.rescue import run_name
 from vendorws.checkouts.targets import Asked, find_target
-from vendorws.errors import EnvironmentProblem, ExitCode, UsageError, VendorwsError
-from vendorws.files import write_atomically
+from vendorws.errors import ExitCode, UsageError, VendorwsError
+from vendorws.files import cannot_write, write_atomically
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.network import Network, Route, can_ask
@@ -152,8 +152,7 @@ def _prepare_vendor(vendor: Path) -> None:
         if not os.path.lexists(vendor / ".gitignore"):
             write_atomically(vendor / ".gitignore", b"*\n")
     except OSError as error:
-        hint = shlex.join(["ls", "-ld", str(vendor)])
-        raise EnvironmentProblem(f"{vendor} cannot be written: {error.strerror}.", hint) from error
+        raise cannot_write(vendor, error) from error
 
 
 def _sweep(vendor: Path) -> None:

@@ -25,7 +25,7 @@ from vendorws.compose.places import find_places
 from vendorws.compose.splice import CannotSplice, splice, without_ours
 from vendorws.compose.trees import ComposeUnreadable, parse_yaml
 from vendorws.errors import OverrideRefused
-from vendorws.files import read_regular, write_atomically
+from vendorws.files import cannot_write, read_regular, write_atomically
 from vendorws.model import Pin
 from vendorws.settings import Settings
 
@@ -77,7 +77,7 @@ def existing_checkouts(settings: Settings, pins: Iterable[Pin]) -> tuple[str, ..
 def update_override(settings: Settings, checkouts: Sequence[str], mode: Mode | None = None) -> OverridePlan:
     """Look, plan and carry out; the plan then says what was done.
 
-    Raises OverrideRefused and ComposeUnreadable, having written nothing.
+    Raises OverrideRefused, ComposeUnreadable and EnvironmentProblem, having written nothing.
     """
     plan = plan_override(survey(settings, checkouts, mode))
     carry_out(plan)
@@ -85,15 +85,22 @@ def update_override(settings: Settings, checkouts: Sequence[str], mode: Mode | N
 
 
 def carry_out(plan: OverridePlan) -> None:
-    """Write or remove what the plan says; a file that already is so is not touched."""
+    """Write or remove what the plan says; a file that already is so is not touched. Raises EnvironmentProblem."""
     for path in plan.superseded:
-        path.unlink(missing_ok=True)
+        _remove(path)
     if plan.path is None or plan.old == plan.new:
         return
     if plan.new is None:
-        plan.path.unlink(missing_ok=True)
+        _remove(plan.path)
     else:
         write_atomically(plan.path, plan.new.encode())
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 # ---- looking ----------------------------------------------------------------------------------------------------
