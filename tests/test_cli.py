@@ -150,10 +150,15 @@ def test_a_program_that_asked_for_json_gets_the_failure_as_json(project: Project
     ("arguments", "command", "words", "hint"),
     [
         (["sync", "--json", "-j", "0"], "sync", "--jobs", "Try `vendorws sync --help`."),
-        (["sync", "nowhere", "--json"], "sync", "nowhere is not vendored here.", "Vendored are: billing."),
+        (
+            ["sync", "nowhere", "--json"],
+            "sync",
+            "no line of the requirements vendors 'nowhere'.",
+            "Vendored are: billing.",
+        ),
         (["status", "--json", "--project", "nowhere"], "status", "nowhere is not a folder", "Name the project's"),
         (["snyc", "--json"], None, "snyc", "Try `vendorws --help`."),
-        (["undo", "--json"], "undo", "--json", "Try `vendorws undo --help`."),
+        (["init", "--json"], "init", "--json", "Try `vendorws init --help`."),
     ],
 )
 def test_a_mistake_as_json(

@@ -645,7 +645,7 @@ def test_the_default_branch_was_renamed() -> None:
 def test_an_operation_comes_before_all_else(found: Checkout, operation: str, goes_on: str, is_given_up: str) -> None:
     """What is resolved already must never be taken back by a command that was merely pasted."""
     for changes, reason, command in (
-        (Changes(staged=1), "go on with it", goes_on),
+        (Changes(staged=1), "end it" if operation == "bisect" else "go on with it", goes_on),
         (Changes(conflicted=1), "resolve its conflicts and go on, or take it back", is_given_up),
     ):
         there = replace(found, operation=operation, changes=changes)

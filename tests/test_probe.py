@@ -32,8 +32,9 @@ def pythons() -> Iterator[str]:
     for minor in range(6, 20):
         found = shutil.which(f"python3.{minor}") if sys.version_info[1] != minor else sys.executable
         kept = sorted(glob.glob(f"{_HOME}/.pyenv/versions/3.{minor}.*/bin/python3"))
-        if kept or found:
-            yield kept[0] if kept else str(found)
+        python = kept[0] if kept else found
+        if python and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
+            yield python  # and not a name that only says that there is none
 
 
 @dataclass(frozen=True, slots=True)

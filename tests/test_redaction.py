@@ -47,9 +47,9 @@ def test_redact(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 200_000 + "://", "https://" + "a" * 200_000, "a://" * 50_000, "@" * 100_000])
 def test_it_takes_no_time_whatever_the_text(text: str) -> None:
-    start = time.monotonic()
+    start = time.thread_time()
     redact(text)
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2
 
 
 def test_no_output_of_any_command_has_the_token(

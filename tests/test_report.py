@@ -193,7 +193,7 @@ def test_a_clone_of_the_default_branch_that_is_detached() -> None:
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
-        (CLONE, "would clone https://joe:****@example.test/billing.git (missing)"),
+        (CLONE, "would clone https://joe:****@example.test/billing.git"),
         (RETARGET, "would set the remote to https://joe:****@example.test/billing.git (the URL changed)"),
         (SWITCH, "would switch to main (the pin is now branch main)"),
         (FORWARD, "would fast-forward main (2 behind)"),

@@ -804,12 +804,13 @@ def test_only_the_packages_that_are_named(project: Project, remotes: Remotes, wo
     ]
 
 
-@pytest.mark.parametrize("name", ["billling", ".", ""])
+@pytest.mark.parametrize("name", ["billling", ".", "", "zebra"])
 def test_a_name_that_is_not_vendored(project: Project, workspace: Workspace, billing: Remote, name: str) -> None:
     pin(project, billing)
     result = workspace.type("sync", name)
     assert result.exit_code == 2
-    assert result.stderr.endswith("is not vendored here.\n  Vendored are: billing.\n")
+    help = "Did you mean billing?" if name == "billling" else "Vendored are: billing."
+    assert result.stderr == f"error: no line of the requirements vendors {name!r}.\n  {help}\n"
     assert not project.vendor.exists()
 
 

@@ -612,10 +612,28 @@ def test_another_requirements_file(two: Two) -> None:
     assert two.back() == {"shared"}
 
 
+def test_as_json(scene: Scene) -> None:
+    """What was put back, what was left and why; and with nothing to put back, no run."""
+    nothing = scene.run.ok("undo", "--json").json
+    assert (nothing["command"], nothing["run"], nothing["repositories"]) == ("undo", None, [])
+    scene.upstream.commit()
+    scene.run.ok("sync")
+    planned = scene.run.ok("undo", "--json", "--dry-run").json
+    assert planned["dry_run"] and planned["run"]
+    (repository,) = planned["repositories"]
+    assert (repository["name"], repository["path"]) == ("billing", "vendor/billing")
+    assert repository["state"] == "put-back" and repository["reason"].startswith("would put back main ")
+    scene.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
+    left = scene.run("undo", "--json")
+    (repository,) = left.json["repositories"]
+    assert left.exit_code == 1 and repository["state"] == "left"
+    assert repository["command"].startswith("git -C vendor/billing branch before-")
+
+
 def test_a_name_that_is_none(scene: Scene) -> None:
     refused = scene.run("undo", "biling")
     assert refused.exit_code == 2
-    assert refused.stderr == "error: biling is not vendored here.\n  Vendored are: billing.\n"
+    assert refused.stderr == "error: no line of the requirements vendors 'biling'.\n  Did you mean billing?\n"
 
 
 # -- how long a run is remembered ------------------------------------------------------------------------------

@@ -77,7 +77,13 @@ def _checking_only_what_is_typed(parameters: list[Any]) -> list[Any]:
 def _value(parameter: Any, check: Callable[[Any, Any, Any], Any], context: Any, value: Any) -> Any:  # noqa: ANN401
     source = context.get_parameter_source(parameter.name)
     by_default = source is not None and source.name == "DEFAULT"
-    return value if by_default and not parameter.required else check(parameter, context, value)
+    if by_default and not parameter.required:
+        return value
+    try:
+        return check(parameter, context, value)
+    except typer.BadParameter as mistake:
+        mistake.message = mistake.message.removeprefix("Value error, ")  # how pydantic begins what typer told it
+        raise
 
 
 app = typer.Typer(

@@ -166,7 +166,7 @@ def _where(outcome: Outcome) -> str:
     checkout = outcome.finding if isinstance(outcome.finding, Checkout) else None
     if checkout is not None and checkout.branch is not None:
         return f"on {checkout.branch}"
-    return f"at {outcome.pin.ref[:20]}" if outcome.pin.ref else "at its pin"
+    return f"at {_pin(outcome.pin.ref)}" if outcome.pin.ref else "at its pin"
 
 
 def planned_text(outcome: Outcome) -> str:
@@ -176,7 +176,8 @@ def planned_text(outcome: Outcome) -> str:
     verdict = outcome.verdict
     if verdict is None or isinstance(verdict, Keep | Refuse):
         return done_text(outcome)
-    return visible(f"would {_future(verdict, outcome)} ({verdict.reason})")
+    future = f"would {_future(verdict, outcome)}"
+    return visible(future if isinstance(verdict, Clone) else f"{future} ({verdict.reason})")
 
 
 def _past(step: Move) -> str:

@@ -99,7 +99,7 @@ def read_settings(start: Path, *, project: Path | None = None, requirements: tup
         python_version=_string(table, "python-version", f"{sys.version_info.major}.{sys.version_info.minor}"),
         platform=_string(table, "platform", "linux"),
         service_src=_service_src(table),
-        jobs=_positive_int(table, "jobs"),
+        jobs=_jobs(table),
         timeout=_positive_number(table, "timeout", DEFAULT_TIMEOUT),
         cache=_folder(table, "cache", root),
         filter=_filter(table),
@@ -196,10 +196,10 @@ def _flag(table: Mapping[str, object], key: str) -> bool:
     return value
 
 
-def _positive_int(table: Mapping[str, object], key: str) -> int | None:
-    value = table.get(key)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise UsageError(f"[tool.vendorws] {key} must be a whole number from 1.", f"For example {key} = 8.")
+def _jobs(table: Mapping[str, object]) -> int | None:
+    value = table.get("jobs")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 64):
+        raise UsageError("[tool.vendorws] jobs must be a whole number from 1 to 64.", "For example jobs = 8.")
     return value
 
 

@@ -93,6 +93,7 @@ def wrapped(line: Text, width: int, indent: int) -> Text:
 _WORDS = re.compile(r"[^\s`]*`[^`]*`\S*|\S+")
 _PLACE, _REST = ("name", "pin", "at"), ("standing", "changes")
 _GAP = "  "
+_WIDEST = 40  # characters of a column
 _ARROW = "  -> "
 
 
@@ -113,7 +114,7 @@ def _line(row: Row, widths: Mapping[str, int]) -> Text:
         cell = getattr(row, name)
         width = widths.get(name, cell_len(cell))
         if width:
-            line.append(set_cell_size(cell, width), style=styles.get(name, ""))
+            line.append(set_cell_size(cell, max(width, cell_len(cell))), style=styles.get(name, ""))
             line.append(_GAP)
     line.rstrip()
     return line
@@ -124,9 +125,9 @@ def _indent(rows: Sequence[Row], aligned: Sequence[str]) -> int:
 
 
 def _widths(rows: Sequence[Row], names: Sequence[str]) -> dict[str, int]:
-    """How wide the columns are, as far as there is anything in them."""
+    """How wide the columns are, as far as there is anything in them; a cell that is much longer only moves its row."""
     widths = {name: max((cell_len(getattr(row, name)) for row in rows), default=0) for name in names}
-    return {name: width for name, width in widths.items() if width}
+    return {name: min(width, _WIDEST) for name, width in widths.items() if width}
 
 
 class PlainProgress:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from vendorws.checkouts.repository import (
 )
 from vendorws.checkouts.submodules import SubmoduleStatus, find_submodules
 from vendorws.checkouts.targets import PINNED, Asked, Fetched, Known, find_target
+from vendorws.errors import VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import NO_PROCESSES, Command, Finished
@@ -59,9 +61,20 @@ _HEX = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 
 def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
-    """What is at the pin's place now. `tips` is what its remote answered, if it was asked. Raises GitFailed."""
+    """What is at the pin's place now. `tips` is what its remote answered, if it was asked.
+
+    Raises GitFailed, Unreadable.
+    """
     begun = begin(runner, pin)
     return begun.finish(begun.git.processes.run(begun.status()), tips) if isinstance(begun, Begun) else begun
+
+
+class Unreadable(VendorwsError):
+    """A checkout that this user may not read."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        look = shlex.join(["ls", "-ld", str(error.filename or path)])
+        super().__init__(f"this user may not read it: {error.strerror}", f"See whose it is: {look}")
 
 
 def begin(runner: Git, pin: Pin) -> Begun | Finding:
@@ -69,6 +82,8 @@ def begin(runner: Git, pin: Pin) -> Begun | Finding:
     path = runner.vendor / pin.name
     try:
         ground = _ground(path)
+    except PermissionError as error:
+        raise Unreadable(path, error) from error
     except OSError as error:
         return Broken(error.strerror or str(error))
     if not isinstance(ground, _Ground):

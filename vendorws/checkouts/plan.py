@@ -196,7 +196,7 @@ class _Case:
         if changes.conflicted or (operation == "am" and not changes.staged):
             what, verb = "resolve its conflicts and go on, or take it back", _TAKE_BACK[operation]
         else:
-            what, verb = "go on with it", _GO_ON[operation]
+            what, verb = "end it" if operation == "bisect" else "go on with it", _GO_ON[operation]
         reason = f"a {operation} is in progress; {what}"
         return Refuse(state=State.OPERATION, reason=reason, command=git_command(self.at, *verb))
 

@@ -56,6 +56,7 @@ def init(
     plan = scaffold.plan(scaffold.look(settings), wishes)
     changes = (*plan.changes, *_git_config(settings, access))
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    shared.name_project(err, settings, project, quiet=False)
     show(out, changes)
     if not dry_run:
         scaffold.carry_out(settings.root, changes)

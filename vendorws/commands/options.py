@@ -16,7 +16,7 @@ from vendorws.redaction import redact
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vendorws.errors import VendorwsError
+    from vendorws.errors import UsageError, VendorwsError
     from vendorws.model import Pin, Problem
     from vendorws.settings import Settings
 
@@ -71,7 +71,7 @@ Project = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, max=64, envvar="VENDORWS_JOBS", help="Repositories at a time."),
+    typer.Option("--jobs", "-j", metavar="N", min=1, max=64, envvar="VENDORWS_JOBS", help="Repositories at a time."),
 ]
 Timeout = Annotated[
     float | None,
@@ -121,13 +121,6 @@ class Tracer:
         sys.stderr.write(f"+ {line}\n")
 
 
-def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
-    """The names typed, in pip's canonical spelling (`Acme_Billing` is `acme-billing`)."""
-    from packaging.utils import canonicalize_name
-
-    return tuple(canonicalize_name(Path(name).name or name) for name in names or ())
-
-
 def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
     """Say what a pip of today would read otherwise."""
     if quiet:
@@ -145,12 +138,32 @@ def print_error(err: Console, error: VendorwsError) -> None:
         err.print(redact(f"  {error.hint}"))
 
 
-def select(pins: Sequence[Pin], names: Sequence[str]) -> tuple[Pin, ...]:
-    """The pins of these names, all of them without any. Raises UsageError for a name that is no pin."""
-    from vendorws.errors import UsageError
+def select(pins: Sequence[Pin], names: Sequence[str] | None) -> tuple[Pin, ...]:
+    """The pins of the names typed, all of them without any. Raises UsageError for a name that is no pin.
 
-    known = {pin.name for pin in pins}
-    for name in names:
+    A name may be spelt in any way that pip takes for the same, or be the path of a checkout; `.` is the one around.
+    """
+    from packaging.utils import canonicalize_name
+
+    known = {pin.name: pin for pin in pins}
+    wanted = set()
+    for typed in names or ():
+        name = canonicalize_name(Path.cwd().name if typed == "." else Path(typed).name)
         if name not in known:
-            raise UsageError(f"{name} is not vendored here.", f"Vendored are: {', '.join(sorted(known)) or 'none'}.")
-    return tuple(pin for pin in pins if not names or pin.name in names)
+            raise _not_vendored(typed, name, sorted(known))
+        wanted.add(name)
+    return tuple(pin for pin in pins if not wanted or pin.name in wanted)
+
+
+def _not_vendored(typed: str, name: str, known: Sequence[str]) -> UsageError:
+    from difflib import get_close_matches
+
+    from vendorws.errors import UsageError, visible
+
+    close = get_close_matches(name, known, n=1)
+    some = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+    hint = f"Did you mean {close[0]}?" if close else f"Vendored are: {some or 'none'}."
+    return UsageError(f"no line of the requirements vendors {visible(typed)!r}.", hint)
+
+
+_SHOWN = 8  # names that are worth reading

@@ -67,7 +67,7 @@ def sync(
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     requirements = read_valid_requirements(settings)
-    pins = shared.select(requirements.pins, shared.chosen(names))
+    pins = shared.select(requirements.pins, names)
     shared.warn(err, requirements.warnings, quiet=quiet or as_json)
     here = shared.shown_path(settings.root)
     how = Options(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,8 @@ def undo(
     requirement: shared.RequirementFiles = None,
     project: shared.Project = None,
     verbose: shared.Verbose = False,
+    as_json: shared.Json = False,
+    color: shared.ColorChoice = shared.Color.AUTO,
 ) -> None:
     """Put branches back to where they were before the last sync that moved something.
 
@@ -44,8 +47,9 @@ def undo(
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    pins = shared.select(read_valid_requirements(settings).pins, shared.chosen(names))
-    out, err = terminal.console(sys.stdout), terminal.console(sys.stderr)
+    pins = shared.select(read_valid_requirements(settings).pins, names)
+    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    shared.name_project(err, settings, project, quiet=as_json)
     here = shared.shown_path(settings.root)
     how = undo.Options(
         dry_run=dry_run,
@@ -56,21 +60,24 @@ def undo(
         project=shared.typed_project(project, requirement),
     )
     undone = undo.undo_last_run(settings, pins, how)
-    if undone.run is None:
-        out.print("No run is noted here: nothing was moved, or it is too long ago.")
+    if as_json:
+        out.print(json.dumps(document(undone, dry_run=dry_run), indent=2))
     else:
-        out.print(f"The last run that moved something started on {undo.when(undone.run)}.")
-    show(out, err, undone, dry_run=dry_run)
+        show(out, err, undone, dry_run=dry_run)
     raise typer.Exit(int(exit_code(undone)))
 
 
 def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
-    """A line for each repository, then what failed, then the command for each that waits for the developer."""
-    from vendorws.checkouts.undo import Leave
+    """The run, a line for each repository, what failed, and the command for each that waits for the developer."""
+    from vendorws.checkouts.undo import Leave, when
     from vendorws.errors import visible
     from vendorws.model import Failure, Outcome
     from vendorws.report import failure_lines
 
+    if undone.run is None:
+        out.print("No run is noted here: nothing was moved, or it is too long ago.")
+    else:
+        out.print(f"The last run that moved something started on {when(undone.run)}.")
     width = max((len(result.pin.name) for result in undone.results), default=0)
     for result in undone.results:
         out.print(visible(f"{result.pin.name.ljust(width)}  {said(result, dry_run=dry_run)}"))
@@ -95,6 +102,35 @@ def said(result: Result, *, dry_run: bool) -> str:
     if isinstance(what, Leave):
         return f"left as it is: {what.reason}"
     return f"failed: {what.message}" if isinstance(what, Failure) else "it is where it was already"
+
+
+def document(undone: Undone, *, dry_run: bool) -> dict[str, Any]:
+    """The same as a JSON document; `run` is null where none is noted."""
+    from vendorws.report import SCHEMA_VERSION
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": "undo",
+        "dry_run": dry_run,
+        "run": undone.run,
+        "repositories": [repository_object(result, dry_run=dry_run) for result in undone.results],
+    }
+
+
+def repository_object(result: Result, *, dry_run: bool) -> dict[str, Any]:
+    """One repository: `state` is "put-back", "left", "settled" (it was there already) or "failed"."""
+    from vendorws.checkouts.undo import Leave, PutBack
+    from vendorws.model import Failure
+
+    what = result.what
+    state = {PutBack: "put-back", Leave: "left", Failure: "failed"}.get(type(what), "settled")
+    return {
+        "name": result.pin.name,
+        "path": str(result.pin.path),
+        "state": state,
+        "reason": said(result, dry_run=dry_run),
+        "command": what.command if isinstance(what, Leave) else None,
+    }
 
 
 def exit_code(undone: Undone) -> ExitCode:
