@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format coverage clean
+.PHONY: help demo test test-all nightly bench lint format coverage clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ test: $(VENV)/.installed-test ## run the tests, but for the slow ones and those 
 
 test-all: $(VENV)/.installed-test ## run every test; without a Docker engine some skip and say so
 	$(PYTEST) $(ARGS)
+
+nightly: $(VENV)/.installed-test ## tell 5,000 new random stories of sync and undo; some hours
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) tests/test_never_lose_work.py -k many $(ARGS)
 
 bench: $(VENV)/.installed-bench ## race plain git and the other tools; ARGS=--quick takes two minutes; needs openssh-server
 	$(PY) -m benchmarks $(ARGS)
