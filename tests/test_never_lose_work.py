@@ -6,8 +6,8 @@ option, or `undo`. What is the developer's is written down before by plain git a
 (tests/support/promises.py).
 
 A few stories are told in `make test`. In the slow tests HYPOTHESIS_PROFILE chooses: `ci` (500 stories, what they tell
-by default) or `nightly` (5,000). Those of the night are new ones each time; the others are the same, so that a change is
-judged by what it changes. A failure prints the seed; HYPOTHESIS_SEED tells the stories of that seed.
+by default) or `nightly` (5,000). Those of the night are new ones each time; the others are the same, so that a change
+is judged by what it changes. A failure prints the seed; HYPOTHESIS_SEED tells the stories of that seed.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 _SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\]')
+_ENTRY = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*([^\s\"\\#;]+(?: [^\s\"\\#;]+)*)\n")  # nearly all lines
 _KEY = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*(?P<equals>=)?")
 _BLANK = re.compile(r"(?:[ \t\r\n]|[#;][^\n]*)+")
-_PLAIN = re.compile(r"[ \t]*([^\s\"\\#;]+(?: [^\s\"\\#;]+)*)(?=\n|$)")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"', "\n": "", "": ""}
 
 
@@ -21,7 +21,10 @@ def parse_config(text: str) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     section, at = "", 0  # before the first header git takes a name as it stands
     while at < len(text):
-        if blank := _BLANK.match(text, at):
+        if entry := _ENTRY.match(text, at):
+            values.setdefault(section + entry[1].lower(), []).append(entry[2])
+            at = entry.end()
+        elif blank := _BLANK.match(text, at):
             at = blank.end()
         elif header := _SECTION.match(text, at):
             section, at = f"{_section(header)}.", header.end()
@@ -57,8 +60,6 @@ def _nothing(text: str, at: int) -> str:
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins behind a `=`, and where its line ends."""
-    if plain := _PLAIN.match(text, at):
-        return plain[1], plain.end()
     value, gap, quoted = "", "", False
     while at < len(text) and text[at] != "\n":
         character = text[at]

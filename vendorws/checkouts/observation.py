@@ -339,7 +339,7 @@ class _Look:
         on_pinned = target is not None and target.kind is TargetKind.BRANCH and status.branch == target.name
         ours = status.branch is None or (placed is not None and placed.branch == status.branch)
         ahead, behind = self.distance(target, remote) if away else (0, 0)
-        published = self.published(target, remote)
+        published = self.published(target, remote) if away else ()
         own = self.count(status.head, *published) if on_pinned and ahead else 0
         movable = away and not (on_pinned and ahead and own)
         obstacles = self.obstacles(target) if target is not None and movable else Obstacles()

@@ -59,9 +59,8 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
 def _is_head(file: Path) -> bool:
     """Whether git takes this for a HEAD: a symbolic ref, as a file or a link, or a commit."""
     words = "".join(_lines(file)[:1])
-    return (
-        file.is_symlink() or words.startswith("ref:") or re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
-    )
+    is_commit = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
+    return words.startswith("ref:") or is_commit or file.is_symlink()
 
 
 def find_orphans(vendor: Path, names: Collection[str]) -> tuple[str, ...]:

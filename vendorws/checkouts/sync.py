@@ -178,11 +178,15 @@ class _Crew:
     processes: Processes = field(default_factory=Processes)
     events: SimpleQueue[Callable[[], None]] = field(default_factory=SimpleQueue)
 
+    @cached_property
+    def folder(self) -> Path:
+        """Where git runs that is not for one checkout."""
+        return self.settings.vendor if self.settings.vendor.is_dir() else self.settings.root
+
     def git(self, pin: Pin | None = None) -> Git:
-        vendor = self.settings.vendor
         return Git(
-            vendor=vendor,
-            cwd=vendor if vendor.is_dir() else self.settings.root,
+            vendor=self.settings.vendor,
+            cwd=self.folder,
             processes=self.processes,
             timeout=self.options.timeout,
             deadline=time.monotonic() + self.options.timeout,
