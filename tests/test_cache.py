@@ -178,6 +178,17 @@ def test_a_broken_mirror_is_done_without_and_made_anew(
     git(mirror, "fsck", "--full", "--strict")
 
 
+def test_a_cache_that_is_a_file(project: Project, vendorws: Vendorws) -> None:
+    project.require("-e git+ssh://git@github.com/acme/billing.git@main#egg=billing")
+    project.write("taken", "a file\n")
+    for arguments in (("sync", "--cache", "taken"), ("sync",)):
+        result = vendorws(*arguments)
+        assert result.exit_code == 2
+        assert ": taken is not a folder." in result.stderr
+        project.write("pyproject.toml", '[tool.vendorws]\ncache = "taken"\n')
+    assert not project.vendor.exists()
+
+
 def test_a_cache_that_cannot_be_written_stops_nobody(
     project: Project, billing: Remote, vendorws: Vendorws, tmp_path: Path
 ) -> None:

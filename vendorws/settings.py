@@ -170,10 +170,18 @@ def _folder(table: Mapping[str, object], key: str, root: Path) -> Path | None:
     if key not in table:
         return None
     text = _string(table, key, "~/.cache/vendorws")
+    return checked_folder(root, Path(text), name=f"[tool.vendorws] {key}")
+
+
+def checked_folder(start: Path, folder: Path, *, name: str) -> Path:
+    """A folder, relative to `start`, that is there or can be made; `name` is where it is named. Raises UsageError."""
     try:
-        return root / Path(text).expanduser()
+        path = start / folder.expanduser()
     except RuntimeError as error:
-        raise UsageError(f"[tool.vendorws] {key}: there is no home folder for {text!r}.") from error
+        raise UsageError(f"{name}: there is no home folder for {str(folder)!r}.") from error
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{name}: {folder} is not a folder.", "Name one that is there, or that can be made.")
+    return path
 
 
 def _filter(table: Mapping[str, object]) -> str | None:

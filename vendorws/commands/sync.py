@@ -60,7 +60,7 @@ def sync(
     from vendorws.git_client.command import require_git
     from vendorws.model import VENDOR
     from vendorws.requirement_files.pins import asked_for, read_valid_requirements
-    from vendorws.settings import checked_filter, read_settings
+    from vendorws.settings import checked_filter, checked_folder, read_settings
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
@@ -79,7 +79,7 @@ def sync(
         trace=shared.tracer(verbose=verbose),
         at=lambda pin: str(here / pin.path),
         project=shared.typed_project(project, requirement),
-        cache=Path.cwd() / cache.expanduser() if cache else settings.cache,
+        cache=checked_folder(Path.cwd(), cache, name="--cache") if cache else settings.cache,
         filter=checked_filter(filter_spec) if filter_spec else settings.filter,
     )
     live = terminal.is_live(err, quiet=quiet or verbose)
