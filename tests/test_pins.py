@@ -157,15 +157,26 @@ def test_a_constraint_is_a_name_and_a_version(tmp_path: Path, line: str) -> None
         (
             f"-e {HOST}/x#egg=x ; os_name == 'nt'",
             "pip ignores a marker that stands outside quotes: ; os_name == nt",
-            "Write -e 'name @ URL ; marker' (pip 25.3 and later), or remove it.",
+            f"Write -e 'x @ {HOST}/x ; os_name == \"nt\"' for pip 25.3 and later; earlier ones take no marker here.",
         ),
+        (f"-e {HOST}/x#egg=x ;", "pip ignores a marker that stands outside quotes: ;", "Remove it."),
+        (f"-e {HOST}/x#egg=x ; os_name", "pip ignores a marker that stands outside quotes: ; os_name", "Remove it."),
+        ("-e ./x ; os_name == 'nt'", "pip ignores a marker that stands outside quotes", "Remove it."),
         (f"-e {HOST}/x#egg=x -e y", "pip ignores the rest of this line: -e y", "Give it a line of its own."),
         ("-e . foo", "pip ignores the rest of this line: foo", "Give it a line of its own."),
         (
             f"-e {HOST}/x@a%2Fb#egg=x",
             "pip before 26.0 takes the revision as it is written, a%2Fb; later ones take a/b.",
-            "Write it without percent signs where you can.",
+            "Write @a/b",
         ),
+        (f"-e {HOST}/x@a%23b#egg=x", "pip before 26.0", "Write it without percent signs where you can."),
+        (f"-e {HOST}/x@v1&egg=x", "Without a # before it, &egg= belongs to the revision, v1&egg=x.", "Write #egg="),
+        (
+            f"-e \"{HOST}/x#egg=x&subdirectory=py ; os_name == 'nt'\"",
+            "pip takes py ; os_name == 'nt' for the subdirectory.",
+            "Write -e 'name[extra] @ URL ; marker' (pip 25.3).",
+        ),
+        (f"-e {HOST}/x&egg=x", "Without a # before it, &egg= belongs to the URL.", "Write #egg= instead."),
         (f"-e {HOST}/x@HEAD#egg=x", "pip fails on the revision HEAD.", "Leave @HEAD out"),
         (f"-e {HOST}/x@issue/#42#egg=x", "The first # ends the revision: it is issue/.", "Write %23 for a # in it"),
         (f"-e {HOST}/x@v1#subdirectory=py#egg=x", "pip takes py#egg=x for the subdirectory.", "Put & between them"),
@@ -183,6 +194,12 @@ def test_what_pips_read_differently_is_warned_about(tmp_path: Path, line: str, m
     assert (warning.file, warning.line, warning.text) == ("requirements.txt", 1, line)
     assert warning.message.startswith(message)
     assert warning.hint.startswith(hint)
+
+
+def test_a_semicolon_that_is_no_markers_is_remarked_upon(tmp_path: Path) -> None:
+    requirement, _, (_, warning) = judge_one(tmp_path, f'-e "x @ {HOST}/x@v1;os_name"')
+    assert requirement.pin and requirement.pin.ref == "v1;os_name"
+    assert warning.message == "Without a blank before it, the semicolon belongs to the URL."
 
 
 def test_a_line_may_need_several_warnings(tmp_path: Path) -> None:
@@ -235,6 +252,20 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
             "pip reads only x[a] of this line",
             'Put it in quotes: -e "x[a] @ git+https://h/r"',
         ),
+        (
+            '-e x @ git+https://h/r ; os_name == "nt"',
+            "pip reads only x of this line: the blank ends it.",
+            "Put it in quotes: -e 'x @ git+https://h/r ; os_name == \"nt\"'",
+        ),
+        (
+            '-e git+https://h/r#egg=x; os_name == "nt"',
+            "The semicolon belongs to the URL without a blank before it.",
+            "Write -e 'x @ git+https://h/r ; os_name == \"nt\"' for pip 25.3",
+        ),
+        ("-e x @ git+https://h/r; os_name", "pip reads only x of this line", "Write -e 'name[extra]"),
+        ("-e git+https://h/r#egg=x;", "The semicolon belongs to the URL", "Remove it."),
+        ("-e git+https://h/r @v1#egg=x", "pip reads only git+https://h/r of this line", "Add #egg="),
+        (f'-e "x @ {HOST}/x" --global-option=y', "No pip takes both in one line", f"Write -e {HOST}/x#egg=x"),
         ("--src vendor", "pip takes no such options", "Remove it"),
         ("foo=1", "No pip can read the requirement foo=1.", "Write name==1.0"),
         ("foo#bar", "No pip can read the requirement foo#bar.", "Write name==1.0"),

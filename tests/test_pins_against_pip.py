@@ -73,7 +73,6 @@ def test_a_line_that_pips_read_differently_has_a_warning(tmp_path: Path) -> None
 
 
 OF_NO_CONCERN = {
-    '-e " git+ssh://git@host/x@v1#egg=x"',  # refused before 21.0
     "-e git+ssh://git@host/x@v1#egg=x --config-settings a=b",  # refused before 23.1
 }
 

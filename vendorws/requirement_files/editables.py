@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement
@@ -23,6 +24,7 @@ Bound = tuple[Version, str]
 """A pip version at which the verdict on a line changes, and why."""
 
 USAGE = "Write -e git+ssh://git@host/path.git@revision#egg=name"
+DIRECT_USAGE = "Write -e 'name[extra] @ URL ; marker'"
 
 _UNTIL_EGG: Bound = ((26, 0), "more than a name behind egg=")
 UNTIL_LEGACY: Bound = ((24, 1), "a version that is none")
@@ -30,6 +32,7 @@ _UNTIL_BLANK: Bound = ((25, 3), "a blank in the URL")
 _UNTIL_STUB: Bound = ((21, 0), "a URL without ssh://")
 _SINCE_DIRECT: Bound = ((25, 3), "name @ URL")
 _SINCE_EGG_URL: Bound = ((24, 1), "an @ behind egg=")
+_SINCE_BLANK: Bound = ((21, 0), "a blank before the URL")
 
 
 class Wrong(Exception):
@@ -63,14 +66,14 @@ class Asked:
         return not self.until
 
 
-def read_editable(target: str, since: tuple[Bound, ...] = ()) -> Asked:
-    """`target` as pip reads it; `since` is what else bounds the pips that take the line. Raises Wrong."""
-    if vcs_url.CONTROL.search(target):
-        raise Wrong("There is a control character in this line.", "Remove it.")
+def read_editable(target: str, *, since: tuple[Bound, ...] = (), until: tuple[Bound, ...] = ()) -> Asked:
+    """`target` as pip reads it; `since` and `until` are what else bounds the pips that take the line. Raises Wrong."""
     direct = read_direct(target)
+    if vcs_url.CONTROL.search(target.replace("\t", " ") if direct else target.strip(" \t")):
+        raise Wrong("There is a control character in this line.", "Remove it.")
     asked = _by_name(direct, direct.url or "", target) if direct else _by_egg(target)
-    asked = replace(asked, since=(*asked.since, *since))
-    if asked.since and asked.until and max(asked.since) >= min(asked.until):
+    asked = replace(asked, since=(*asked.since, *since), until=(*asked.until, *until))
+    if asked.since and asked.until and max(asked.since)[0] >= min(asked.until)[0]:
         both = f"{max(asked.since)[1]}, and {min(asked.until)[1]}"
         raise Wrong(f"No pip takes both in one line: {both}.", rewritten(asked))
     return asked
@@ -87,13 +90,23 @@ def clone_url(asked: Asked) -> tuple[str, str | None]:
 # ---- name @ URL ---------------------------------------------------------------------------------------------------
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_DIRECT = re.compile(r"\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*[\[@]")
+_DIRECT = re.compile(
+    r"(?P<name>[ \t]*[A-Za-z0-9][A-Za-z0-9._-]*(?:[ \t]*\[[^\]]*\])?[ \t]*@[ \t]*)"
+    r"(?P<url>[^ \t]+)(?P<rest>.*)",
+    re.DOTALL,
+)
 
 
 def read_direct(text: str) -> Pep508 | None:
-    """`name[extra] @ URL ; marker`, if that is what this is."""
-    found = _pep508(text) if _DIRECT.match(text) else None
-    return found if found and found.url else None
+    """`name[extra] @ URL ; marker`, if that is what this is.
+
+    The URL is cut out here: for pip it ends at a blank or a tab, for some versions of packaging at any white space.
+    """
+    found = _DIRECT.fullmatch(text)
+    direct = _pep508(f"{found['name']}URL{found['rest']}") if found else None
+    if found and direct:
+        direct.url = found["url"]
+    return direct
 
 
 def _pep508(text: str) -> Pep508 | None:
@@ -124,7 +137,7 @@ def _by_name(direct: Pep508, url: str, target: str) -> Asked:
 
 
 def _by_egg(target: str) -> Asked:
-    url = vcs_url.prefixed(target).lstrip(" ")
+    url = vcs_url.prefixed(target).lstrip(" \t")
     stub = vcs_url.is_stub(url) and _known_kind(url) is None
     kind = "git" if stub else _known_kind(url)
     if kind is None and _may_be_a_path(url, target):
@@ -133,20 +146,31 @@ def _by_egg(target: str) -> Asked:
         raise _no_repository(url, target)
     egg = vcs_url.egg_of(url)
     if kind == "local":
-        return Asked(kind, url, egg if egg and NAME.fullmatch(egg) else None)
+        return _by_path(url)
     if not egg:
-        raise _missing_egg(url)
+        raise _missing_egg(vcs_url.unstubbed(url) if stub else url)
     named, bound = read_egg(egg)
-    until = (stub and _UNTIL_STUB, " " in url.rstrip(" ") and _UNTIL_BLANK, bound)
+    since = (target[0] in " \t" and _SINCE_BLANK, named.url and _SINCE_EGG_URL)
+    until = (stub and _UNTIL_STUB, not read_direct(f"x @ {url}") and _UNTIL_BLANK, bound)
     return Asked(
         kind=kind,
         url=url,
         name=named.name,
         extras=tuple(sorted(named.extras)),
         marker=named.marker,
-        since=(_SINCE_EGG_URL,) if named.url else (),
+        since=tuple(one for one in since if one),
         until=tuple(one for one in until if one),
     )
+
+
+_EXTRAS = re.compile(r"\[[^\]]+\]$")
+
+
+def _by_path(url: str) -> Asked:
+    """A path, or a `file:` URL with or without a name; pip takes its extras off before it looks for that."""
+    path = _EXTRAS.sub("", url)
+    egg, bound = vcs_url.egg_of(path), egg_bound(path)
+    return Asked("local", url, None if bound else egg, until=(bound,) if bound else ())
 
 
 def read_egg(egg: str) -> tuple[Pep508, Bound | None]:
@@ -168,18 +192,20 @@ def egg_bound(url: str) -> Bound | None:
 
 def _missing_egg(url: str) -> Wrong:
     if "@egg=" in url:
-        return Wrong("@egg= is not #egg=, so pip finds no name.", f"Write -e {'#egg='.join(url.rsplit('@egg=', 1))}")
+        return Wrong("@egg= is not #egg=, so pip finds no name.", mended("#egg=".join(url.rsplit("@egg=", 1))))
     message = "pip cannot tell the package's name from this line: #egg= is missing."
     base, _, fragment = url.partition("#")
     if NAME.fullmatch(fragment):
-        return Wrong(message, f"Write -e {base}#egg={fragment}")
+        return Wrong(message, mended(f"{base}#egg={fragment}"))
     more = f"&{fragment}" if fragment.startswith("subdirectory=") else ""
-    return Wrong(message, f"Add #egg= with the package's name: -e {base}#egg=name{more}")
+    line = _word(f"{_plain_base(url).rstrip('@')}#egg=name{more}")
+    return Wrong(message, f"Add #egg= with the package's name: -e {line}")
 
 
 _SPECIFIERS = r"(?:==|!=|<=|>=|<|>)\s*[^,;\s)]*"
 _LEGACY = re.compile(
-    rf"\s*(?P<name>{NAME.pattern})\s*(?:\[(?P<extras>[^\]]*)\])?\s*\(?{_SPECIFIERS}(?:\s*,\s*{_SPECIFIERS})*\s*\)?"
+    rf"\s*(?P<name>{NAME.pattern})\s*(?:\[(?P<extras>[^\]]*)\])?"
+    rf"\s*(?P<open>\()?{_SPECIFIERS}(?:\s*,\s*{_SPECIFIERS})*\s*(?(open)\))"
 )
 _LEGACY_MAX = 2_000  # characters: the expression takes quadratic time on long blank runs
 
@@ -213,22 +239,26 @@ def _may_be_a_path(url: str, target: str) -> bool:
 
 
 def _no_repository(url: str, target: str) -> Wrong:
-    scheme, scp = scheme_of(url), _SCP.fullmatch(target)
+    scheme, scp = scheme_of(url), _SCP.fullmatch(target) or _SCP.fullmatch(url)
     if scp:
-        hint = f"Write -e git+ssh://{scp['host']}/{scp['path']}{'' if '#egg=' in target else '#egg=name'}"
+        hint = mended(target.replace(scp[0], f"git+ssh://{scp['host']}/{scp['path']}", 1))
         return Wrong("pip does not take the short form of an ssh URL.", hint)
     if url.startswith("git+") and not scheme and "://" not in url:
         repository = url[len("git+") :]
         remote = "@" in repository.partition("/")[0]
-        hint = f"Write -e git+ssh://{repository}" if remote else "Write -e git+file:///absolute/path#egg=name"
+        ssh = target.replace(url, f"git+ssh://{repository}", 1)
+        hint = mended(ssh) if remote else "Write -e git+file:///absolute/path#egg=name"
         return Wrong("git would take this for a path on the disk.", hint)
     if url.lower().startswith("git+"):
         transport = url.partition("#")[0].partition(":")[0]
         return Wrong(f"{transport} is no transport that git may run: only ssh, https, http, git and file are.", USAGE)
     if scheme in ("http", "https", "ssh"):
-        return Wrong(f"{scheme}:// is no repository to pip without git+ before it.", f"Write -e git+{url}")
+        hint = mended(target.replace(url, f"git+{url}", 1))
+        return Wrong(f"{scheme}:// is no repository to pip without git+ before it.", hint)
     if "://" in target and not scheme:
-        return Wrong("pip cannot read this line.", 'Write -e "name @ URL ; marker", with a blank before the semicolon.')
+        spaced = target.replace(";", " ;", 1)
+        hint = f"Put a blank before the semicolon: -e {quoted(spaced)}" if read_direct(spaced) else DIRECT_USAGE
+        return Wrong("pip cannot read this line.", hint)
     if "#egg=" in target and not scheme:
         return Wrong("A path takes no #egg=.", "Remove it, or write a URL that begins with git+.")
     return Wrong("This is neither a path nor a URL that pip can clone.", USAGE)
@@ -249,18 +279,52 @@ def rewritten(asked: Asked) -> str:
     """The sentence with the line that every pip of today takes, as far as there is one."""
     url = vcs_url.unstubbed(asked.url) if _UNTIL_STUB in asked.until else asked.url
     base, subdirectory = _plain_base(url), vcs_url.subdirectory_of(url)
+    if asked.name is None:
+        return f"Write -e {base}"
+    name = asked.name.rstrip("._-")
     extras = f"[{','.join(asked.extras)}]" if asked.extras else ""
     if asked.marker and _SINCE_DIRECT in asked.since:
         return "Earlier ones take no marker on an editable line: leave it out for them."
     if asked.marker:
         tail = f"#subdirectory={subdirectory}" if subdirectory else ""
-        line = f"-e '{asked.name}{extras} @ {base}{tail} ; {asked.marker}'"
-        return f"Write {line} for pip 25.3 and later; earlier ones take no marker here."
+        line = shlex.quote(f"{name}{extras} @ {base}{tail} ; {asked.marker}")
+        return f"Write -e {line} for pip 25.3 and later; earlier ones take no marker here."
+    if subdirectory and " " in subdirectory.strip():
+        return "Take the blank out of the subdirectory: no spelling of it does for all pips."
     tail = f"&subdirectory={subdirectory}" if subdirectory else ""
-    line = f"-e {base}#egg={asked.name}{tail}"
-    return f"Write {line} and, on a line of its own, {asked.name}{extras}" if extras else f"Write {line}"
+    line = f"Write -e {_word(f'{base}#egg={name}{tail}')}"
+    return f"{line} and, on a line of its own, {name}{extras}" if extras else line
+
+
+def mended(target: str) -> str:
+    """The same for a line that no pip takes, `target` being the value that it should have."""
+    try:
+        return rewritten(replace(read_editable(target), since=()))
+    except Wrong as wrong:
+        return wrong.hint
+
+
+def quoted(value: str) -> str:
+    """In the quotes that are easiest to read."""
+    return shlex.quote(value) if re.search(r"[\\\"]", value) else f'"{value}"'
+
+
+def _word(value: str) -> str:
+    return shlex.quote(value) if re.search(r"[\\'\"\s]", value) else value
+
+
+_PATH_REVISION = re.compile(r"(?P<before>[^:]*:/*[^/]*/.*@)(?P<revision>[^@?]*)")
+_PLAIN = re.compile(r"[\w./+-]+")
 
 
 def _plain_base(url: str) -> str:
-    base = url.partition("#")[0].strip(" ").replace(" ", "%20")
-    return shlex.quote(base) if re.search(r"[\\'\"]", base) else base
+    """The URL without its fragment, and with a revision that all pips read alike where there is one."""
+    base = url.partition("#")[0].strip(" \t").replace(" ", "%20")
+    found = _PATH_REVISION.fullmatch(base)
+    revision = unquote(found["revision"]) if found else ""
+    return f"{found['before']}{revision}" if found and is_plain(revision) else base
+
+
+def is_plain(revision: str) -> bool:
+    """Whether it can stand in a URL as it is."""
+    return bool(_PLAIN.fullmatch(revision))

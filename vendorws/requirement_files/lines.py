@@ -64,12 +64,16 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Editable:
-    """The value of `-e`, unquoted as a shell would. `dropped` is the rest of the line, which pip ignores."""
+    """The value of `-e`, unquoted as a shell would. `dropped` is the rest of the line, which pip ignores.
+
+    `former` are the options on the line that pip took once.
+    """
 
     place: Place
     target: str
     constraint: bool
     dropped: str
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +343,8 @@ def _parse(place: Place, asked: _Include, environ: Mapping[str, str]) -> Iterato
         return
     yield from _lines_of(place, spec, given, asked)
     for option in given.former:
-        yield Noted(place, f"pip {FORMER[option]} and later refuse the option {option}.", "Remove it.")
+        major, minor = FORMER[option]
+        yield Noted(place, f"pip {major}.{minor} and later refuse the option {option}.", "Remove it.")
 
 
 def _lines_of(place: Place, spec: str, given: Given, asked: _Include) -> Iterator[Line | _Include]:
@@ -349,7 +354,7 @@ def _lines_of(place: Place, spec: str, given: Given, asked: _Include) -> Iterato
         if given.hashes and not given.editables:
             yield Hashes(place, required=True)
     elif given.editables:
-        yield Editable(place, given.editables[0], asked.constraint, _dropped(given))
+        yield Editable(place, given.editables[0], asked.constraint, _dropped(given), given.former)
     elif given.requirements:
         yield from _include(place, given.requirements[0], asked, constraint=False)
     elif given.constraints:

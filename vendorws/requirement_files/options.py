@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NoReturn
 
-FORMER = {"--install-option": "23.1", "--global-option": "25.3"}
+FORMER = {"--install-option": (23, 1), "--global-option": (25, 3)}
 """Options that pip took once, and the version that first refused each."""
 
 

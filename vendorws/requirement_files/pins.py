@@ -24,6 +24,7 @@ from vendorws.redaction import redact
 from vendorws.requirement_files import vcs_url
 from vendorws.requirement_files.claims import Claim, Claims
 from vendorws.requirement_files.editables import (
+    DIRECT_USAGE,
     NAME,
     UNTIL_LEGACY,
     Asked,
@@ -31,6 +32,8 @@ from vendorws.requirement_files.editables import (
     Wrong,
     clone_url,
     egg_bound,
+    is_plain,
+    quoted,
     read_direct,
     read_editable,
     read_egg,
@@ -40,6 +43,7 @@ from vendorws.requirement_files.editables import (
 )
 from vendorws.requirement_files.lines import Aside, Broken, Editable, Hashes, Line, Noted, Place, Plain, read_lines
 from vendorws.requirement_files.markers import holds, marker_environment
+from vendorws.requirement_files.options import FORMER
 from vendorws.settings import Settings
 
 if sys.version_info >= (3, 11):
@@ -186,15 +190,19 @@ def _broken(place: Place, message: str, hint: str) -> _Verdict:
 
 def _editable(line: Editable, environment: Mapping[str, str]) -> _Verdict:
     _refuse_unquoted(line)
-    return _installed(line, read_editable(line.target), environment)
+    try:
+        asked = read_editable(line.target, until=_former(line))
+    except Wrong as wrong:
+        raise _cut_short(line, wrong) from None
+    return _installed(line, asked, environment)
 
 
 def _installed(line: Editable, asked: Asked, environment: Mapping[str, str]) -> _Verdict:
+    warnings = (*_bounds(line, asked), *_dropped(line, asked))
     if asked.name is None:
-        return _Verdict(_requirement(line.place, "local path"), warnings=_dropped(line))
+        return _Verdict(_requirement(line.place, "local path"), warnings=warnings)
     if line.constraint:
         return _constrained(line, asked.name)
-    warnings = (*_bounds(line.place, asked), *_dropped(line))
     if not holds(asked.marker, environment):
         return _Verdict(_requirement(line.place, f"marker is false: {asked.marker}", asked.name), warnings=warnings)
     claim = _claim(line.place, asked.name, asked.url, editable=True)
@@ -241,33 +249,72 @@ _UNQUOTED = re.compile(rf"{NAME.pattern}(\[[^\]]*\])?")
 
 def _refuse_unquoted(line: Editable) -> None:
     if line.dropped.startswith("@") and _UNQUOTED.fullmatch(line.target):
-        raise Wrong(
-            f"pip reads only {line.target} of this line: the blank ends it.",
-            f'Put it in quotes: -e "{line.target} {line.dropped}"',
-        )
+        raise Wrong(_only(line), _in_quotes(f"{line.target} {_rest(line)}"))
+
+
+def _in_quotes(value: str) -> str:
+    try:
+        read_editable(value)
+    except Wrong as wrong:
+        return wrong.hint
+    return f"Put it in quotes: -e {quoted(value)}"
+
+
+def _cut_short(line: Editable, wrong: Wrong) -> Wrong:
+    """`wrong`, or what lies behind it where a blank has ended the value too early."""
+    if line.target.endswith(";"):
+        asked = read_editable(line.target.rstrip(";"))
+        return Wrong("The semicolon belongs to the URL without a blank before it.", _with_marker(asked, _rest(line)))
+    too_early = "egg=" in line.dropped and "egg=" not in line.target
+    return Wrong(_only(line), wrong.hint) if too_early else wrong
+
+
+def _only(line: Editable) -> str:
+    return f"pip reads only {line.target} of this line: the blank ends it."
+
+
+def _rest(line: Editable) -> str:
+    """`line.dropped` as it is written, with its quotes, as far as it can be told."""
+    _, found, rest = line.place.text.partition(line.target)
+    return rest.strip() if found else line.dropped
 
 
 # ---- remarks on an editable line ----------------------------------------------------------------------------------
 
 
-def _bounds(place: Place, asked: Asked) -> Iterator[Problem]:
-    """The pip versions that refuse the line."""
-    if asked.until:
-        (major, minor), reason = min(asked.until)
-        yield _problem(place, f"pip {major}.{minor} and later refuse this line: {reason}.", rewritten(asked))
+def _former(line: Editable) -> tuple[Bound, ...]:
+    return tuple((FORMER[option], f"the option {option}") for option in line.former)
+
+
+def _bounds(line: Editable, asked: Asked) -> Iterator[Problem]:
+    """The pip versions that refuse the line; an option of former times has a remark of its own."""
+    until = set(asked.until).difference(_former(line))
+    if until:
+        (major, minor), reason = min(until)
+        hint = rewritten(replace(asked, since=()))
+        yield _problem(line.place, f"pip {major}.{minor} and later refuse this line: {reason}.", hint)
     if asked.since:
         (major, minor), reason = max(asked.since)
-        yield _problem(place, f"pip before {major}.{minor} refuses this line: {reason}.", rewritten(asked))
+        yield _problem(line.place, f"pip before {major}.{minor} refuses this line: {reason}.", rewritten(asked))
 
 
-def _dropped(line: Editable) -> tuple[Problem, ...]:
+def _dropped(line: Editable, asked: Asked) -> tuple[Problem, ...]:
     """What pip ignores on the line."""
     if not line.dropped:
         return ()
     if line.dropped.startswith(";"):
         message = f"pip ignores a marker that stands outside quotes: {line.dropped}"
-        return (_problem(line.place, message, "Write -e 'name @ URL ; marker' (pip 25.3 and later), or remove it."),)
+        return (_problem(line.place, message, _with_marker(asked, _rest(line))),)
     return (_problem(line.place, f"pip ignores the rest of this line: {line.dropped}", "Give it a line of its own."),)
+
+
+def _with_marker(asked: Asked, text: str) -> str:
+    """What to write for the marker in `text` to count."""
+    try:
+        marker = _marker(text.strip("; "))
+    except Wrong:
+        marker = None
+    return rewritten(replace(asked, marker=marker, since=())) if marker and asked.name else "Remove it."
 
 
 def _surprises(place: Place, asked: Asked, pin: Pin) -> Iterator[Problem]:
@@ -275,7 +322,16 @@ def _surprises(place: Place, asked: Asked, pin: Pin) -> Iterator[Problem]:
     raw = vcs_url.clone_url(asked.url, decode=False)[1] if "%" in asked.url else pin.ref
     if raw != pin.ref:
         message = f"pip before 26.0 takes the revision as it is written, {raw}; later ones take {pin.ref}."
-        yield _problem(place, message, "Write it without percent signs where you can.")
+        hint = f"Write @{pin.ref}" if is_plain(pin.ref or "") else "Write it without percent signs where you can."
+        yield _problem(place, message, hint)
+    if ";" in asked.url and asked.since:
+        message = "Without a blank before it, the semicolon belongs to the URL."
+        yield _problem(place, message, "Put a blank before a marker's semicolon.")
+    elif ";" in (pin.subdirectory or ""):
+        yield _problem(place, f"pip takes {pin.subdirectory} for the subdirectory.", f"{DIRECT_USAGE} (pip 25.3).")
+    if "#" not in asked.url and vcs_url.egg_of(asked.url):
+        part = f"the revision, {pin.ref}" if pin.ref else "the URL"
+        yield _problem(place, f"Without a # before it, &egg= belongs to {part}.", "Write #egg= instead.")
     if pin.ref == "HEAD":
         yield _problem(place, "pip fails on the revision HEAD.", "Leave @HEAD out: the default branch is taken then.")
     if "#" in (pin.subdirectory or ""):
