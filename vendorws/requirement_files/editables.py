@@ -151,7 +151,7 @@ def _by_egg(target: str) -> Asked:
         raise _missing_egg(vcs_url.unstubbed(url) if stub else url)
     named, bound = read_egg(egg)
     since = (target[0] in " \t" and _SINCE_BLANK, named.url and _SINCE_EGG_URL)
-    until = (stub and _UNTIL_STUB, not read_direct(f"x @ {url}") and _UNTIL_BLANK, bound)
+    until = (stub and _UNTIL_STUB, _cut_by_blank(url) and _UNTIL_BLANK, bound)
     return Asked(
         kind=kind,
         url=url,
@@ -163,12 +163,14 @@ def _by_egg(target: str) -> Asked:
     )
 
 
-_EXTRAS = re.compile(r"\[[^\]]+\]$")
+def _cut_by_blank(url: str) -> bool:
+    """Whether pip 25.3 and later, which make `name @ URL` of it, can no longer read that."""
+    return (" " in url or "\t" in url) and not read_direct(f"x @ {url}")
 
 
 def _by_path(url: str) -> Asked:
     """A path, or a `file:` URL with or without a name; pip takes its extras off before it looks for that."""
-    path = _EXTRAS.sub("", url)
+    path = url.rpartition("[")[0] if url.endswith("]") else url
     egg, bound = vcs_url.egg_of(path), egg_bound(path)
     return Asked("local", url, None if bound else egg, until=(bound,) if bound else ())
 
