@@ -54,6 +54,18 @@ def test_another_mount_on_the_same_target_is_replaced_in_its_own_spelling(checko
     )
 
 
+def test_what_is_mounted_after_ours_stays(checkouts: Checkouts) -> None:
+    service = Service("app", None, BUILD, (BaseMount("/site/vendor/billing/", Path("/elsewhere")),))
+    winning = {"/site/vendor/billing": "local.yml"}
+    assert mounts_for(service, "/site/vendor", checkouts, Mode.BIND, winning) == Wanted(
+        (),
+        (
+            "local.yml of yours mounts something else on /site/vendor/billing in the service app. "
+            "Take that out to have ./vendor/billing there.",
+        ),
+    )
+
+
 def test_a_volume_above_is_no_obstacle(checkouts: Checkouts) -> None:
     assert _wanted(checkouts, BaseMount("/site/vendor", None)) == Wanted((OURS,), ())
 

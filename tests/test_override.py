@@ -89,6 +89,27 @@ def test_the_same_file_without_the_docker_client(
     assert shop.override() == with_client
 
 
+@pytest.mark.parametrize("place", ["the override itself", "a file after it"])
+def test_a_mount_of_the_user_that_wins_is_left_and_told(
+    place: str, shop: Project, run: Here, docker_compose: Docker
+) -> None:
+    """Of two mounts on one target Compose takes the later one, so one of ours would be passed over."""
+    other = "services:\n  app:\n    volumes:\n      - ./fork:/site/vendor/acme-billing\n"
+    file = OVERRIDE if place == "the override itself" else "local.yml"
+    shop.write(file, other)
+    if file != OVERRIDE:
+        shop.write(".env", f"COMPOSE_FILE={BASE}:{OVERRIDE}:{file}\n")
+        shop.write(OVERRIDE, "services:\n")
+    result = run.ok("override")
+    assert f"{file} of yours mounts something else on /site/vendor/acme-billing" in " ".join(result.stderr.split())
+    assert "acme-billing" not in result.stdout
+    mounts = bound(configured(docker_compose, shop))
+    assert (str(shop.root / "fork"), "/site/vendor/acme-billing") in mounts
+    assert (str(shop.checkout("acme-theme")), "/site/vendor/acme-theme") in mounts
+    run.ok("override", "--remove")
+    assert (shop.root / file).read_text() == other
+
+
 def test_only_what_is_checked_out_is_mounted(shop: Project, run: Here, tmp_path: Path) -> None:
     theme = shop.checkout("acme-theme")
     (theme / ".git").rename(tmp_path / "moved")

@@ -47,7 +47,8 @@ class Listing:
 class ComposeFiles:
     """The project as Compose would load it without `-f`.
 
-    `directory` is where relative paths start; `base` are the files to read in merge order, without the override.
+    `directory` is where relative paths start; `base` are the files to read in merge order, without the override, and
+    `later` those of them that come after it.
     `override` is the file for local additions: the one that Compose reads by itself or, with a `listing`, the one
     that has to be on it. `env_files` (those that exist, the strongest first) and the environment give `variables`.
     """
@@ -58,6 +59,7 @@ class ComposeFiles:
     env_files: tuple[Path, ...]
     variables: Mapping[str, str]
     listing: Listing | None = None
+    later: tuple[Path, ...] = ()
 
 
 def find_compose_files(root: Path, environment: Mapping[str, str] | None = None) -> ComposeFiles | None:
@@ -105,6 +107,7 @@ def listed_files(listing: Listing, env_files: tuple[Path, ...], outside: Mapping
         env_files,
         {**variables, **outside},
         replace(listing, names_override=override in files),
+        tuple(files[files.index(override) + 1 :]) if override in files else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -47,16 +47,23 @@ class Checkouts:
     names: tuple[str, ...]
 
 
-def mounts_for(service: Service, place: str, checkouts: Checkouts, mode: Mode) -> Wanted:
-    """One mount for each checkout, but for those that the service sees already."""
+def mounts_for(
+    service: Service, place: str, checkouts: Checkouts, mode: Mode, winning: Mapping[str, str] | None = None
+) -> Wanted:
+    """One mount for each checkout, but for those that the service sees already.
+
+    `winning` are the targets that are mounted after ours (without a slash at the end), each with the file that says so.
+    """
     if mode is Mode.WATCH and service.build is None:
         return Wanted((), (f"The service {service.name} has no build, so `docker compose watch` cannot serve it.",))
-    found = [_mount(service, place, checkouts, name) for name in sorted(checkouts.names)]
+    found = [_mount(service, place, checkouts, name, winning or {}) for name in sorted(checkouts.names)]
     notes = dict.fromkeys(note for _, note in found if note)
     return Wanted(tuple(mount for mount, _ in found if mount), tuple(notes))
 
 
-def _mount(service: Service, place: str, checkouts: Checkouts, name: str) -> tuple[Mount | None, str]:
+def _mount(
+    service: Service, place: str, checkouts: Checkouts, name: str, winning: Mapping[str, str]
+) -> tuple[Mount | None, str]:
     target = posixpath.join(place, name)
     mount = Mount(service.name, name, posixpath.join(checkouts.written, name), target)
     covering = _covering(service.mounts, target)
@@ -66,6 +73,9 @@ def _mount(service: Service, place: str, checkouts: Checkouts, name: str) -> tup
     shown = covering.source / PurePosixPath(target).relative_to(there) if covering.source else None
     if shown is not None and shown.resolve() == (checkouts.folder / name).resolve():
         return None, f"The service {service.name} sees vendor/ already: it mounts {covering.source} on {there}."
+    if target in winning:
+        other = f"{winning[target]} of yours mounts something else on {target}"
+        return None, f"{other} in the service {service.name}. Take that out to have {checkouts.written}/{name} there."
     if there == target:
         # Compose compares targets letter by letter: only in its own spelling is the other mount replaced.
         ours = Mount(service.name, name, mount.source, covering.target)

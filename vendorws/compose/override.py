@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from vendorws.compose.files import OVERRIDE_NAMES, SIBLING, ComposeFiles, Listin
 from vendorws.compose.mounts import Checkouts, Mode, Mount, mounts_for
 from vendorws.compose.override_text import is_own, is_untouched, own_text
 from vendorws.compose.places import find_places
+from vendorws.compose.services import read_services
 from vendorws.compose.splice import CannotSplice, splice, without_ours
 from vendorws.compose.trees import ComposeUnreadable, parse_yaml
 from vendorws.errors import OverrideRefused
@@ -135,8 +136,9 @@ def survey(settings: Settings, checkouts: Sequence[str], mode: Mode | None = Non
     asked = ask_services(files, current.users_text)
     places = find_places(settings, asked.services)
     here = Checkouts(settings.vendor, _written(settings.vendor, files.directory), tuple(checkouts))
+    winning = _winning(files, current.users_text) if mode is Mode.BIND else {}
     wanted = [
-        mounts_for(service, places.folders[service.name], here, mode)
+        mounts_for(service, places.folders[service.name], here, mode, winning.get(service.name))
         for service in asked.services
         if service.name in places.folders
     ]
@@ -247,6 +249,23 @@ def _cannot_add(path: Path, why: str) -> OverrideRefused:
         f"{path} is yours, and nothing can be added to it safely: {why}.",
         f"List the Compose files with {SIBLING} as the last one in COMPOSE_FILE (in .env): that one vendorws writes.",
     )
+
+
+def _winning(files: ComposeFiles, users_text: str | None) -> Mapping[str, Mapping[str, str]]:
+    """What wins over an entry of ours: for each service the targets that the user mounts after it, and in which file.
+
+    Of two mounts on one target Compose takes the later one, and ours stand first in their list.
+    """
+    alone = replace(files, base=())
+    found = [(files.override.name, read_services(alone, users_text))] if users_text else []
+    found += [(file.name, read_services(replace(files, base=(file,)))) for file in files.later]
+    winning: dict[str, dict[str, str]] = {}
+    for name, services in found:
+        for service in services:
+            winning.setdefault(service.name, {}).update(
+                (posixpath.normpath(mount.target), name) for mount in service.mounts
+            )
+    return winning
 
 
 def _of_neighbours(current: _Current, files: ComposeFiles, here: Checkouts) -> tuple[Mount, ...]:
