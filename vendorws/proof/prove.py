@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -235,10 +235,13 @@ def _with_commands(settings: Settings, pins: Sequence[Pin], verdicts: Sequence[V
     unread = [
         f"Compose does not read {path.name}, for {plan.path.name} is there." for path in plan.superseded if plan.path
     ]
-    return Proof(tuple(map(_mended_by_override, verdicts)), (*unread, *plan.notes))
+    mounted = {(mount.service, mount.name) for mount in plan.mounts}
+    return Proof(tuple(_mended_by_override(verdict, mounted) for verdict in verdicts), (*unread, *plan.notes))
 
 
-def _mended_by_override(verdict: Verdict) -> Verdict:
+def _mended_by_override(verdict: Verdict, mounted: Collection[tuple[str, str]]) -> Verdict:
     if verdict.fault is None or verdict.state not in _OF_THE_OVERRIDE:
+        return verdict
+    if (verdict.package.service, verdict.package.name) not in mounted:
         return verdict
     return replace(verdict, fault=replace(verdict.fault, command=verdict.package.prompt.vendorws("override")))
