@@ -96,6 +96,21 @@ def test_only_a_build_without_a_key_gets_to_see_vendor() -> None:
         assert ("vendor/" in lines) is (access is not Access.KEYLESS)
 
 
+@pytest.mark.parametrize(
+    ("instruction", "takes_vendor"),
+    [
+        ("RUN --mount=type=bind,source=vendor,target=/ctx/vendor pip install -r requirements.txt --src vendor/", True),
+        ("COPY ./vendor/ /site/vendor/", True),
+        ("COPY --from=builder /site/vendor/ /site/vendor/", False),
+        ("RUN pip install -r requirements.txt --src vendor/", False),
+    ],
+)
+def test_a_dockerfile_that_is_there_and_takes_vendor_goes_on_seeing_it(instruction: str, takes_vendor: bool) -> None:
+    """Whichever way is asked for: the Dockerfile stays as it is, and its next build must not fail."""
+    there = found(Dockerfile=f"FROM python:3.12\n{instruction}\n".encode())
+    assert ("vendor/" in laid_out(there)[".dockerignore"].splitlines()) is not takes_vendor
+
+
 def test_a_django_project_serves_its_page_and_any_other_waits() -> None:
     django, other = laid_out(found(django=True)), laid_out(found())
     assert 'CMD ["python", "-u", "manage.py", "runserver", "0.0.0.0:8000"]' in django["Dockerfile"]

@@ -103,7 +103,7 @@ def plan(found: Found, wishes: Wishes) -> Plan:
         "pyproject.toml": _pyproject(found, wishes),
         "Dockerfile": _missing(found, "Dockerfile", _dockerfile(found, wishes)),
         "docker-compose.yml": None if _compose_file(found) else _compose(found, wishes).encode(),
-        ".dockerignore": _with_lines(found, ".dockerignore", _dockerignore_lines(wishes)),
+        ".dockerignore": _with_lines(found, ".dockerignore", _dockerignore_lines(found, wishes)),
         ".gitignore": _with_lines(found, ".gitignore", (NEW_OVERRIDE, f"/{VENDOR}/")),
     }
     changes = (Change(path, found.files[path], new) for path, new in wanted.items() if new)
@@ -224,10 +224,16 @@ def _compose_file(found: Found) -> str | None:
     return next((name for name in BASE_NAMES if found.files[name] is not None), None)
 
 
-def _dockerignore_lines(wishes: Wishes) -> tuple[str, ...]:
-    """What no build needs. Without a key it needs the checkouts."""
+_TAKES_VENDOR = re.compile(
+    rb"^\s*(?:COPY|ADD)\s(?!.*--from=).*\b%b\b|source=(?:\./)?%b\b" % ((VENDOR.encode(),) * 2), re.M
+)
+
+
+def _dockerignore_lines(found: Found, wishes: Wishes) -> tuple[str, ...]:
+    """What no build needs. Without a key it needs the checkouts, and so may the Dockerfile that is there."""
     lines = (".git", ".env", ".venv/", "**/__pycache__")
-    return lines if wishes.access is Access.KEYLESS else (*lines, f"{VENDOR}/")
+    needed = wishes.access is Access.KEYLESS or _TAKES_VENDOR.search(found.files["Dockerfile"] or b"")
+    return lines if needed else (*lines, f"{VENDOR}/")
 
 
 def _with_lines(found: Found, path: str, lines: Sequence[str]) -> bytes:
