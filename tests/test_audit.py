@@ -424,6 +424,17 @@ def test_without_an_image_it_is_a_usage_error(vendorws: Vendorws) -> None:
     assert vendorws("audit").exit_code == 2
 
 
+def test_an_empty_name_is_a_usage_error(vendorws: Vendorws) -> None:
+    result = vendorws("audit", "")  # as "$IMAGE" is, where that is not set
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "error: IMAGE is empty.")
+
+
+def test_a_pipe_is_called_standard_input(vendorws: Vendorws) -> None:
+    result = vendorws("audit", "-", input="\0" * 10240)
+    assert result.exit_code == 4
+    assert result.stderr.startswith("error: standard input is no image, or is cut off")
+
+
 def test_a_name_in_an_archive_cannot_move_the_cursor(vendorws: Vendorws, tmp_path: Path) -> None:
     image = ImageSpec([Step("COPY \x1b[2J", layer({"a\x1b]0;x\x07\n/k": ssh_key()}))], tag="app:\x1b[1A")
     result = vendorws("audit", save(tmp_path, "app.tar", docker_archive(image)))

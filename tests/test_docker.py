@@ -48,6 +48,15 @@ def test_without_an_engine_the_message_names_the_address(tmp_path: Path, monkeyp
 
 
 @needs_client
+@pytest.mark.parametrize("variable", ["DOCKER_CONTEXT", "DOCKER_HOST"])
+def test_an_engine_that_cannot_be_named_is_no_engine(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "no://where")
+    for command in (("image", "inspect", "app"), ("compose", "config")):
+        with pytest.raises(EnvironmentProblem, match="unable to resolve docker endpoint"):
+            docker.attempt(*command)
+
+
+@needs_client
 def test_without_an_engine_a_stream_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     with pytest.raises(EnvironmentProblem, match=r"nobody\.sock"), docker.stream("image", "save", "app") as stdout:

@@ -155,6 +155,7 @@ _NO_ENGINE = (
     "permission denied while trying to connect",
     "failed to connect to the docker api",
     "is the docker daemon running",
+    "failed to initialize: ",  # DOCKER_HOST or the context says nothing that makes sense
 )
 
 

@@ -46,8 +46,11 @@ def audit(
       vendorws audit app:latest --builder  the stages that it was copied from
     """
     from vendorws import terminal
+    from vendorws.errors import UsageError
     from vendorws.images import report as audit_report
 
+    if not image:  # of a variable that is not set
+        raise UsageError("IMAGE is empty.", "Name an image of the engine, an archive, a folder, or - for a pipe.")
     out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
     report = _with_builders(image, project, err) if builder else _looked_through([image], err)
     if as_json:
@@ -75,10 +78,10 @@ def _with_builders(image: str, project: Path | None, err: Console) -> Report:
 
 def _looked_through(images: Sequence[str], err: Console) -> Report:
     from vendorws.images.audit import audit as look_through
-    from vendorws.images.source import opened, size_of
+    from vendorws.images.source import opened, shown, size_of
 
-    with _progress(err, images[0], size_of(images)) as advance, opened(images, advance) as events:
-        return look_through(events, images[0])
+    with _progress(err, shown(images[0]), size_of(images)) as advance, opened(images, advance) as events:
+        return look_through(events, shown(images[0]))
 
 
 @contextmanager

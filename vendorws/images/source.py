@@ -19,6 +19,11 @@ Advance = Callable[[int], None]
 """Called with the number of bytes that were read just now."""
 
 
+def shown(image: str) -> str:
+    """What people call it."""
+    return "standard input" if image == STANDARD_INPUT else image
+
+
 def is_in_engine(image: str) -> bool:
     """Whether `image` names an image of the engine, rather than a file, a folder or a pipe."""
     path = Path(image)
@@ -44,7 +49,7 @@ def opened(images: Sequence[str], advance: Advance) -> Iterator[Iterator[Event]]
     """
     image, path = images[0], Path(images[0])
     if image == STANDARD_INPUT:
-        yield read_archive(_counted(sys.stdin.buffer, advance), "standard input")
+        yield read_archive(_counted(sys.stdin.buffer, advance), shown(image))
     elif is_in_engine(image):
         with docker.stream("image", "save", "--", *images) as stream:
             yield read_archive(_counted(stream, advance), image)
