@@ -245,7 +245,7 @@ def test_our_entries_are_added_to_it_and_taken_out_again(
     assert sorted(bound(configured(docker_compose, shop))) == sorted(before + expected(shop))
     assert run.ok("override").stdout.startswith("docker-compose.override.yml unchanged")
     assert run.ok("override", "--check").exit_code == 0
-    assert run.ok("override", "--remove").stdout == "docker-compose.override.yml removed\n"
+    assert run.ok("override", "--remove").stdout == "docker-compose.override.yml cleared of what vendorws put in\n"
     assert (shop.root / OVERRIDE).read_bytes() == mine.encode()
 
 

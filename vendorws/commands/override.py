@@ -72,7 +72,7 @@ def override(
     if as_json:
         typer.echo(json.dumps(_document(plan, status), indent=2))
     elif not quiet:
-        typer.echo(_text(plan, status), nl=False)
+        typer.echo(_text(plan, status if stale else plan.said), nl=False)
     needs_attention = stale or (plan.unclear and not plan.mounts)
     raise typer.Exit(int(ExitCode.ATTENTION if needs_attention else ExitCode.DONE))
 
@@ -85,11 +85,11 @@ def _survey(settings: Settings, mode: Mode | None) -> Survey:
     return survey(settings, existing_checkouts(settings, pins), mode)
 
 
-def _text(plan: OverridePlan, status: str) -> str:
-    if plan.path is None or status == "none":
+def _text(plan: OverridePlan, said: str) -> str:
+    if plan.path is None or said == "none":
         return ""
     lines = [
-        f"{plan.path.name} {status}",
+        f"{plan.path.name} {said}",
         *(f"  {mount.service}: {mount.source} on {mount.target}" for mount in plan.mounts),
         *(f"  no longer mounted: {name}" for name in plan.dropped),
     ]

@@ -150,7 +150,7 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
         mounts = "1 mount" if len(result.mounts) == 1 else f"{len(result.mounts)} mounts"
         dropped = f"; no longer mounted: {', '.join(result.dropped)}" if result.dropped else ""
-        terminal.print_wrapped(err, f"{result.path.name} {result.status.value}: {mounts}{dropped}")
+        terminal.print_wrapped(err, f"{result.path.name} {result.said}: {mounts}{dropped}")
     return ExitCode.DONE
 
 

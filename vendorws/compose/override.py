@@ -66,6 +66,12 @@ class OverridePlan:
             return OverrideStatus.UNCHANGED if self.mounts else OverrideStatus.NONE
         return OverrideStatus.WRITTEN if self.mounts else OverrideStatus.REMOVED
 
+    @property
+    def said(self) -> str:
+        """The status as people are told: a file that is still there is not removed."""
+        stays = self.status is OverrideStatus.REMOVED and self.new is not None
+        return "cleared of what vendorws put in" if stays else self.status.value
+
 
 def existing_checkouts(settings: Settings, pins: Iterable[Pin]) -> tuple[str, ...]:
     """The names of the pins whose checkout is there: a git checkout, or a symbolic link to a folder."""
