@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def test_the_readers_own_complaint_stands_when_the_client_did_well(client_folder
     with pytest.raises(VendorwsError, match="no image"), docker.stream("image", "save", "x") as stdout:
         stdout.read()
         raise VendorwsError("This is no image.")
+
+
+def test_a_stream_without_a_place_for_complaints(
+    client_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_client(client_folder, "printf whole")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(EnvironmentProblem, match="No temporary file can be written"), docker.stream("image", "save"):
+        pass
 
 
 def test_a_reader_may_stop_early(client_folder: Path) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.command import Vendorws
+from tests.support.command import COMMAND, Vendorws, merged
 from tests.support.compose_projects import PROJECTS
 from tests.support.docker import Docker
 from tests.support.git import git
 from tests.support.here import Here
 from tests.support.project import Project, in_any_path
+from tests.support.workspace import tree
 
 LINES = (
     "-e git+ssh://git@github.com/acme/billing.git@main#egg=acme_billing",
@@ -226,6 +229,24 @@ def test_a_broken_compose_file_is_named(shop: Project, run: Here) -> None:
     assert result.exit_code == 2
     assert f"{shop.root / BASE} is not valid YAML: line " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["override", "keyless", "init"])
+def test_where_nothing_can_be_written_the_file_is_named(verb: str, shop: Project) -> None:
+    """A process that may write no byte stands in for a full disk and for a folder of somebody else's."""
+    before = tree(shop.root)
+    run = subprocess.run(
+        ["sh", "-c", f"ulimit -f 0; {shlex.join(COMMAND)} {verb}"],
+        cwd=shop.root,
+        env=merged({"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 4, run.stderr
+    assert "cannot be written: File too large.\n  ls -ld " in run.stderr
+    assert "Traceback" not in run.stderr
+    assert tree(shop.root) == before
 
 
 # ---- a file of the user's -----------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def stream(*arguments: str) -> Iterator[IO[bytes]]:
     Leaving the block with data unread stops the client. Once everything was read this raises what `run` raises, also
     in place of the reader's own VendorwsError: a client that fails half-way has written half of the data.
     """
-    with tempfile.TemporaryFile() as complaints, _started(arguments, complaints) as process:
+    with _scratch() as complaints, _started(arguments, complaints) as process:
         assert process.stdout is not None
         cause = None
         try:
@@ -123,6 +123,15 @@ def stream(*arguments: str) -> Iterator[IO[bytes]]:
             raise _verdict(arguments, code, _text(complaints.read())) from cause
         if cause is not None:
             raise cause
+
+
+def _scratch() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"No temporary file can be written: {error.strerror}.", "Point TMPDIR at a folder that has room."
+        ) from error
 
 
 def _started(arguments: tuple[str, ...], complaints: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -7,6 +7,8 @@ import os
 import shlex
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
@@ -31,17 +33,19 @@ def write_atomically(path: Path, content: bytes) -> bool:
     full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is the
     one that is replaced. Raises EnvironmentProblem; the file beside is gone then.
     """
-    try:
+    with writing(path):
         return _replace(path.resolve(), content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """An OSError in this block is about writing or removing `path`: it becomes an EnvironmentProblem that says so."""
+    try:
+        yield
     except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
-    """Why `path` is not as it should be, and where to look."""
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    look = ("df", "-h") if is_full else ("ls", "-ld")
-    return EnvironmentProblem(f"{path} cannot be written: {error.strerror}.", shlex.join([*look, str(path.parent)]))
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        look = shlex.join([*(("df", "-h") if is_full else ("ls", "-ld")), str(path.parent)])
+        raise EnvironmentProblem(f"{path} cannot be written: {error.strerror}.", look) from error
 
 
 def _replace(target: Path, content: bytes) -> bool:

@@ -24,7 +24,7 @@ from pathlib import Path
 from vendorws.compose.files import BASE_NAMES, NEW_OVERRIDE
 from vendorws.dockerfiles.dockerignore import hiding_line
 from vendorws.errors import UsageError
-from vendorws.files import cannot_write, write_atomically
+from vendorws.files import write_atomically, writing
 from vendorws.keyless.config import CONFIG, MOUNT
 from vendorws.model import VENDOR
 from vendorws.requirement_files.lines import read_lines
@@ -121,11 +121,9 @@ def carry_out(root: Path, changes: Sequence[Change]) -> None:
     """Write every file. Raises EnvironmentProblem; what was written before stays."""
     for change in changes:
         path = root / change.path
-        try:
+        with writing(path):
             path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        write_atomically(path, change.new)
+            write_atomically(path, change.new)
 
 
 def look(settings: Settings) -> Found:

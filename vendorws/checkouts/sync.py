@@ -29,7 +29,7 @@ from vendorws.checkouts.plan import Wish, decide, needs_remote
 from vendorws.checkouts.rescue import run_name
 from vendorws.checkouts.targets import Asked, find_target
 from vendorws.errors import ExitCode, UsageError, VendorwsError
-from vendorws.files import cannot_write, write_atomically
+from vendorws.files import write_atomically, writing
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.network import Network, Route, can_ask
@@ -147,12 +147,10 @@ def _refuse_foreign_vendor(settings: Settings) -> None:
 
 def _prepare_vendor(vendor: Path) -> None:
     """Make vendor/ and the .gitignore that keeps the project's own git from seeing the checkouts."""
-    try:
+    with writing(vendor):
         vendor.mkdir(exist_ok=True)
         if not os.path.lexists(vendor / ".gitignore"):
             write_atomically(vendor / ".gitignore", b"*\n")
-    except OSError as error:
-        raise cannot_write(vendor, error) from error
 
 
 def _sweep(vendor: Path) -> None:

@@ -26,7 +26,7 @@ from vendorws.compose.services import read_services
 from vendorws.compose.splice import CannotSplice, splice, without_ours
 from vendorws.compose.trees import ComposeUnreadable, parse_yaml
 from vendorws.errors import OverrideRefused
-from vendorws.files import cannot_write, read_regular, write_atomically
+from vendorws.files import read_regular, write_atomically, writing
 from vendorws.model import Pin
 from vendorws.settings import Settings
 
@@ -94,20 +94,15 @@ def update_override(settings: Settings, checkouts: Sequence[str], mode: Mode | N
 def carry_out(plan: OverridePlan) -> None:
     """Write or remove what the plan says; a file that already is so is not touched. Raises EnvironmentProblem."""
     for path in plan.superseded:
-        _remove(path)
+        with writing(path):
+            path.unlink(missing_ok=True)
     if plan.path is None or plan.old == plan.new:
         return
-    if plan.new is None:
-        _remove(plan.path)
-    else:
-        write_atomically(plan.path, plan.new.encode())
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with writing(plan.path):
+        if plan.new is None:
+            plan.path.unlink(missing_ok=True)
+        else:
+            write_atomically(plan.path, plan.new.encode())
 
 
 # ---- looking ----------------------------------------------------------------------------------------------------

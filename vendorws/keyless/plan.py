@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from vendorws.errors import OverrideRefused
-from vendorws.files import cannot_write, write_atomically
+from vendorws.files import write_atomically, writing
 from vendorws.git_client.command import Git
 from vendorws.keyless.config import CONFIG, MARKER, Source, config_text, sources_of, submodule_url
 from vendorws.model import Requirements
@@ -71,11 +71,9 @@ def update_if_present(settings: Settings, requirements: Requirements) -> Keyless
 def carry_out(plan: KeylessPlan) -> None:
     """Write the config, unless it is as it should be. Raises EnvironmentProblem."""
     if plan.old != plan.new:
-        try:
+        with writing(plan.path):
             plan.path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(plan.path, error) from error
-        write_atomically(plan.path, plan.new.encode())
+            write_atomically(plan.path, plan.new.encode())
 
 
 # ---- which URL is which folder ------------------------------------------------------------------------------------
