@@ -20,7 +20,7 @@ from tests.support.sandbox import Sandbox
 from tests.support.terminal import on_terminal
 from tests.support.workspace import Workspace
 from vendorws import __version__
-from vendorws.cli import app
+from vendorws.app import app
 from vendorws.environment import forget_leaked_environment
 from vendorws.lock import workspace_lock
 
@@ -79,7 +79,7 @@ def test_help_needs_nothing_heavy() -> None:
     heavy = ("rich", "yaml", "git", "requirements", "packaging", "tomllib")
     heavy += ("vendorws.checkouts", "vendorws.requirement_files")
     code = (
-        f"import sys; before = set(sys.modules); import vendorws.cli; new = set(sys.modules) - before\n"
+        f"import sys; before = set(sys.modules); import vendorws.app; new = set(sys.modules) - before\n"
         f"print(*(name for name in {heavy!r} if name in new))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
@@ -249,6 +249,25 @@ def test_ctrl_c_ends_with_130_and_no_traceback(project: Project, remotes: Remote
         screen = on_terminal([*COMMAND, "sync"], cwd=project.root, answers=[("waiting for it", "\x03")])
     assert screen.exit_code == 130
     assert "Traceback" not in screen.text
+
+
+@pytest.mark.parametrize("module", ["vendorws.app", "typer.main", "vendorws.commands.audit", "vendorws.settings"])
+def test_ctrl_c_while_it_is_still_loading_is_heard_like_any_other(module: str, project: Project) -> None:
+    program = f"""
+import os, signal, sys
+
+class Impatient:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Impatient())
+sys.argv = ["vendorws", "list"]
+from vendorws.cli import main
+main()
+"""
+    run = subprocess.run([sys.executable, "-c", program], cwd=project.root, capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr.strip()) == (130, b"", b"")
 
 
 def test_a_full_disk_behind_our_output(project: Project, workspace: Workspace) -> None:

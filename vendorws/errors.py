@@ -1,6 +1,6 @@
 """Expected failures: each carries its own sentence, its own next action and its exit code.
 
-Anything a user can cause (a typo, a missing file, an unreachable host) is a `VendorwsError`; `cli.main` is the
+Anything a user can cause (a typo, a missing file, an unreachable host) is a `VendorwsError`; `app.run` is the
 one place that turns it into text on stderr and an exit code. Any other exception is a defect.
 """
 
