@@ -27,6 +27,7 @@ SSH = "git+ssh://git@host/r.git@v1"
         ("file:///srv/lib#egg=x", "local", "x", (), None),
         ("file:///srv/lib#egg=x[a]", "local", "x", (), None),
         ("x @ file:///srv/lib", "local", "x", (), None),
+        ("file:///srv/lib#egg=x[]", "local", None, (), None),
         (f"x\t[a]\t@\t{SSH}\t;\tos_name\t==\t'nt'", "git", "x", ("a",), 'os_name == "nt"'),
         (f"\t{SSH}#egg=x", "git", "x", (), None),
         ("x @ git+ssh://git@host/a\xa0b\u3000c", "git", "x", (), None),

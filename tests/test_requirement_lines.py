@@ -363,6 +363,20 @@ def test_a_url_on_the_command_line_is_no_file(root: Path) -> None:
     assert line.hint == "vendorws reads files only: download it and name the file."
 
 
+def test_the_path_of_a_file_url_begins_at_the_root(root: Path) -> None:
+    (root / "more.txt").write_text("foo\n")
+    path = root.as_posix().lstrip("/")
+    aside, plain = read(root, f"-r File:{path}/m%6Fre.txt")
+    assert aside == Aside(aside.place, "reads more.txt")
+    assert plain.place.file == "more.txt"
+
+
+@pytest.mark.parametrize("url", ["file://host/more.txt", "file://[x/more.txt"])
+def test_a_file_url_of_another_machine_is_no_file(root: Path, url: str) -> None:
+    line = broken(root, f"-r {url}")
+    assert (line.message, line.hint) == (f"{url} is no file of this machine.", "Write its path.")
+
+
 @pytest.mark.parametrize("option", ["-r", "-c"])
 def test_the_network_is_never_asked(root: Path, option: str) -> None:
     aside, noted = read(root, f"{option} HTTPS://example.org/r.txt")

@@ -150,7 +150,7 @@ def _by_egg(target: str) -> Asked:
     if not egg:
         raise _missing_egg(vcs_url.unstubbed(url) if stub else url)
     named, bound = read_egg(egg)
-    since = (target[0] in " \t" and _SINCE_BLANK, named.url and _SINCE_EGG_URL)
+    since = (target[0] in " \t" and _SINCE_BLANK, named.url and "://" not in named.url and _SINCE_EGG_URL)
     until = (stub and _UNTIL_STUB, _cut_by_blank(url) and _UNTIL_BLANK, bound)
     return Asked(
         kind=kind,
@@ -170,14 +170,14 @@ def _cut_by_blank(url: str) -> bool:
 
 def _by_path(url: str) -> Asked:
     """A path, or a `file:` URL with or without a name; pip takes its extras off before it looks for that."""
-    path = url.rpartition("[")[0] if url.endswith("]") else url
+    path = url.rpartition("[")[0] if url.endswith("]") and not url.endswith("[]") else url
     egg, bound = vcs_url.egg_of(path), egg_bound(path)
     return Asked("local", url, None if bound else egg, until=(bound,) if bound else ())
 
 
 def read_egg(egg: str) -> tuple[Pep508, Bound | None]:
     """What stands behind `egg=`, and from when on pip refuses it, when it is more than a name. Raises Wrong."""
-    named = _pep508(egg)
+    named = read_direct(egg) or _pep508(egg)
     if named is not None:
         return named, None if NAME.fullmatch(egg) else _UNTIL_EGG
     legacy = read_legacy(egg)

@@ -383,6 +383,20 @@ def _include(place: Place, target: str, asked: _Include, *, constraint: bool) ->
             "Download it, and name the file here.",
         )
         return
-    is_url = scheme == "file" and ":" in target
-    path = unquote(urlsplit(target).path) if is_url else os.path.join(asked.path.parent, target)  # noqa: PTH118
+    path = os.path.join(asked.path.parent, target)  # noqa: PTH118
+    if scheme == "file" and ":" in target:
+        host, found = _file_url(target)
+        if host not in {"", "localhost"}:
+            yield Broken(place, f"{target} is no file of this machine.", "Write its path.")
+            return
+        path = f"/{found}"
     yield _Include(place, Path(os.path.abspath(path)), constraint)  # noqa: PTH100
+
+
+def _file_url(url: str) -> tuple[str, str]:
+    """The host, and the path: to pip it begins at the root, also without a slash."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, ""
+    return parts.netloc, unquote(parts.path).lstrip("/")
