@@ -257,6 +257,8 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
             "pip reads only x of this line: the blank ends it.",
             "Put it in quotes: -e 'x @ git+https://h/r ; os_name == \"nt\"'",
         ),
+        ("-e e @ git+https://h/r", "pip reads only e of this line", 'Put it in quotes: -e "e @ git+https://h/r"'),
+        ("-e 'x' @ git+https://h/r", "pip reads only x of this line", 'Put it in quotes: -e "x @ git+https://h/r"'),
         (
             '-e git+https://h/r#egg=x; os_name == "nt"',
             "The semicolon belongs to the URL without a blank before it.",

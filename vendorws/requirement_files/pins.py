@@ -275,8 +275,8 @@ def _only(line: Editable) -> str:
 
 def _rest(line: Editable) -> str:
     """`line.dropped` as it is written, with its quotes, as far as it can be told."""
-    _, found, rest = line.place.text.partition(line.target)
-    return rest.strip() if found else line.dropped
+    found = re.search(rf"(?:[\s=]|-e){re.escape(line.target)}\s(.*)", line.place.text)
+    return found[1].strip() if found else line.dropped
 
 
 # ---- remarks on an editable line ----------------------------------------------------------------------------------
