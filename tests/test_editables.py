@@ -46,7 +46,7 @@ def test_both_forms_are_read(target: str, kind: str, name: str, extras: tuple[st
         (f"{SSH}#subdirectory=py", "#egg= is missing", f"{SSH}#egg=name&subdirectory=py"),
         (f"{SSH}#x", "#egg= is missing", f"Write -e {SSH}#egg=x"),
         (f"{SSH}#egg=", "#egg= is missing", "#egg=name"),
-        ("git+ssh://h/a b@", "#egg= is missing", "package's name: -e git+ssh://h/a%20b#egg=name"),
+        ("git+ssh://h/a b@", "#egg= is missing", "and no blank before it: -e git+ssh://h/a%20b#egg=name"),
         (f"{SSH}@egg=x", "@egg= is not #egg=", f"Write -e {SSH}#egg=x"),
         (f"{SSH}#egg=../../x", "egg=../../x is no package name.", "#egg=name"),
         (f"{SSH}#egg=.", "egg=. is no package name.", "#egg=name"),
@@ -54,7 +54,7 @@ def test_both_forms_are_read(target: str, kind: str, name: str, extras: tuple[st
         (
             "git@host:/srv/r.git",
             "short form of an ssh URL",
-            "with the package's name: -e git+ssh://git@host/srv/r.git#egg=name",
+            "and no blank before it: -e git+ssh://git@host/srv/r.git#egg=name",
         ),
         ("https://h/r.git#egg=x", "https:// is no repository to pip", "Write -e git+https://h/r.git#egg=x"),
         ("git+ext::sh#egg=x", "git+ext is no transport that git may run", "git+ssh://"),

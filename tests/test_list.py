@@ -88,8 +88,8 @@ def test_no_requirements_file_is_one_clear_sentence(project: Project, vendorws: 
     result = vendorws("list")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "error: requirements.txt: requirements.txt does not exist.",
-        "    Create it, or name another file with -r.",
+        "error: requirements.txt does not exist.",
+        "    Go to the project's folder, create it, or name another file with -r.",
     ]
 
 

@@ -177,6 +177,11 @@ def test_a_constraint_is_a_name_and_a_version(tmp_path: Path, line: str) -> None
             "Write -e 'name[extra] @ URL ; marker' (pip 25.3).",
         ),
         (f"-e {HOST}/x&egg=x", "Without a # before it, &egg= belongs to the URL.", "Write #egg= instead."),
+        (
+            "-e git+ssh://git@h:acme/x#egg=x",
+            "In an ssh:// URL a port follows the colon, and acme is none.",
+            "Write a slash for the colon: ssh://git@h/acme/…",
+        ),
         (f"-e {HOST}/x@HEAD#egg=x", "pip fails on the revision HEAD.", "Leave @HEAD out"),
         (f"-e {HOST}/x@issue/#42#egg=x", "The first # ends the revision: it is issue/.", "Write %23 for a # in it"),
         (f"-e {HOST}/x@v1#subdirectory=py#egg=x", "pip takes py#egg=x for the subdirectory.", "Put & between them"),
@@ -241,7 +246,7 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
         (
             f"-e {HOST}/x",
             "pip cannot tell the package's name",
-            f"Add #egg= with the package's name: -e {HOST}/x#egg=name",
+            f"Add #egg= with the package's name, and no blank before it: -e {HOST}/x#egg=name",
         ),
         (f"-e {HOST}/x@v1@egg=x", "@egg= is not #egg=", f"Write -e {HOST}/x@v1#egg=x"),
         (f"-e {HOST}/x@-x#egg=x", "The revision -x begins with a dash", "Write -e git+ssh"),
@@ -381,7 +386,7 @@ def test_all_errors_are_raised_together(project: Project) -> None:
         "2 lines of the requirements are wrong:",
         "requirements.txt:1: pip cannot tell the package's name from this line: #egg= is missing.",
         f"    -e {HOST}/x",
-        f"    Add #egg= with the package's name: -e {HOST}/x#egg=name",
+        f"    Add #egg= with the package's name, and no blank before it: -e {HOST}/x#egg=name",
         "requirements.txt:2: No pip can read the requirement foo=1.",
         "    foo=1",
         "    Write name==1.0, or a URL that begins with git+.",
@@ -392,8 +397,8 @@ def test_one_error_needs_no_count(project: Project) -> None:
     with pytest.raises(RequirementsError) as caught:
         read_valid_requirements(read_settings(project.root))
     assert caught.value.message.splitlines() == [
-        "requirements.txt: requirements.txt does not exist.",
-        "    Create it, or name another file with -r.",
+        "requirements.txt does not exist.",
+        "    Go to the project's folder, create it, or name another file with -r.",
     ]
 
 

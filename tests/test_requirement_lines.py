@@ -353,7 +353,7 @@ def test_a_missing_first_file_is_named(root: Path) -> None:
     assert line == Broken(
         Place("requirements.txt", 0, ""),
         "requirements.txt does not exist.",
-        "Create it, or name another file with -r.",
+        "Go to the project's folder, create it, or name another file with -r.",
     )
 
 

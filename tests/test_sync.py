@@ -748,7 +748,7 @@ def test_a_dry_run_touches_nothing(
     planned = workspace.type("sync", "--dry-run")
     assert planned.stderr == "Waiting for you:\n  diverged  -> git -C vendor/diverged rebase origin/main\n"
     assert planned.stdout == (
-        "missing      would clone ssh://git@github.com/acme/missing.git (missing)\n"
+        "missing      would clone ssh://git@github.com/acme/missing.git\n"
         "behind       would fast-forward main (1 behind)\n"
         "pin-changed  would switch to v2 (the pin is now tag v2)\n"
         "rewritten    would follow main (main was rewritten on origin)\n"

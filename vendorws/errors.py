@@ -47,10 +47,13 @@ _LONGEST = 200  # characters of a line that are worth showing
 
 
 def problem_text(problem: Problem) -> str:
-    """Where, what is wrong with which text, and what to write: two or three lines, each below the other."""
-    where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    """Where, what is wrong with which text, and what to write: two or three lines, each below the other.
+
+    What is wrong with a whole file names it.
+    """
+    where = f"{problem.file}:{problem.line}: " if problem.line else ""
     text = f"{problem.text[:_LONGEST]}…" if len(problem.text) > _LONGEST else problem.text
-    return "\n    ".join(visible(row) for row in (f"{where}: {problem.message}", text, problem.hint) if row)
+    return "\n    ".join(visible(row) for row in (f"{where}{problem.message}", text, problem.hint) if row)
 
 
 def visible(text: str) -> str:

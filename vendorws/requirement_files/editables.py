@@ -201,7 +201,7 @@ def _missing_egg(url: str) -> Wrong:
         return Wrong(message, mended(f"{base}#egg={fragment}"))
     more = f"&{fragment}" if fragment.startswith("subdirectory=") else ""
     line = _word(f"{_plain_base(url).rstrip('@')}#egg=name{more}")
-    return Wrong(message, f"Add #egg= with the package's name: -e {line}")
+    return Wrong(message, f"Add #egg= with the package's name, and no blank before it: -e {line}")
 
 
 _SPECIFIERS = r"(?:==|!=|<=|>=|<|>)\s*[^,;\s)]*"

@@ -205,7 +205,7 @@ def _read_bytes(path: Path) -> bytes:
 def _missing_hint(path: Path) -> str:
     if re.search(r"(?i)\bhttps?:/", str(path)):
         return "vendorws reads files only: download it and name the file."
-    return "Create it, or name another file with -r."
+    return "Go to the project's folder, create it, or name another file with -r."
 
 
 def _shown(path: Path, root: Path) -> str:

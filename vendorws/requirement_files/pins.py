@@ -332,12 +332,18 @@ def _surprises(place: Place, asked: Asked, pin: Pin) -> Iterator[Problem]:
     if "#" not in asked.url and vcs_url.egg_of(asked.url):
         part = f"the revision, {pin.ref}" if pin.ref else "the URL"
         yield _problem(place, f"Without a # before it, &egg= belongs to {part}.", "Write #egg= instead.")
+    if found := _NO_PORT.match(pin.url):
+        message = f"In an ssh:// URL a port follows the colon, and {found['path']} is none."
+        yield _problem(place, message, f"Write a slash for the colon: {found['host']}/{found['path']}/…")
     if pin.ref == "HEAD":
         yield _problem(place, "pip fails on the revision HEAD.", "Leave @HEAD out: the default branch is taken then.")
     if "#" in (pin.subdirectory or ""):
         yield _problem(place, f"pip takes {pin.subdirectory} for the subdirectory.", "Put & between them, not #.")
     elif pin.ref and asked.url.count("#") > 1:
         yield _problem(place, f"The first # ends the revision: it is {pin.ref}.", "Write %23 for a # in it (pip 26.0).")
+
+
+_NO_PORT = re.compile(r"(?i)(?P<host>ssh://[^/\[\]]*):(?P<path>[^/:\[\]]*[^/:0-9\[\]][^/:\[\]]*)/")
 
 
 # ---- everything else ----------------------------------------------------------------------------------------------
