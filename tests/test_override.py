@@ -210,10 +210,23 @@ def test_a_place_that_cannot_be_told_needs_attention(shop: Project, run: Here) -
     assert result.exit_code == 1
     assert (
         "Dockerfile, line 2: its --src vendor is relative to a folder that is not known before the build"
-        in result.stderr
+        ". Put a WORKDIR with an absolute path above that line, or write" in result.stderr
     )
     shop.write("pyproject.toml", '[tool.vendorws.services.app]\nsrc = "/here"\n')
     assert "./vendor/acme-theme on /here/acme-theme" in run.ok("override").stdout
+
+
+def test_mounts_that_can_no_longer_be_judged_stay_and_are_told(shop: Project, run: Here) -> None:
+    run.ok("override")
+    before = shop.override()
+    (shop.root / "Dockerfile").unlink()
+    for command, code in ((("override",), 1), (("override", "--check"), 1), (("sync", "--no-wait"), None)):
+        result = run(*command)
+        assert code is None or result.exit_code == code
+        said = " ".join(result.stderr.split())
+        assert "Create that Dockerfile, or correct the service's build, or write in" in said
+        assert "note: The mounts in docker-compose.override.yml stay as they are until then." in said
+        assert shop.override() == before
 
 
 def test_our_file_goes_when_nothing_is_left_to_mount(shop: Project, run: Here) -> None:

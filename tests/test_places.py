@@ -61,7 +61,9 @@ def test_an_inline_dockerfile_is_read_too(tmp_path: Path) -> None:
     unclear = Service("job", None, Build(tmp_path, None, "FROM x\nRUN pip install -r r.txt\n", {}, None), ())
     found = find_places(_settings(tmp_path), [inline, unclear])
     assert found.folders == {"app": "/in/vendor"}
-    assert found.unclear[0].startswith("Nothing is mounted into the service job. dockerfile_inline, line 2: ")
+    assert found.unclear[0].startswith(
+        "It is not clear where to mount into the service job. dockerfile_inline, line 2: "
+    )
 
 
 def test_a_dockerfile_that_is_missing_is_named(tmp_path: Path) -> None:

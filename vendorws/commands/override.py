@@ -59,12 +59,12 @@ def override(
     err = terminal.console(sys.stderr)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     found = survey_of_nothing(settings) if remove else _survey(settings, mode)
-    for note in () if as_json else found.notes:
-        err.print(f"note: {note}")
-    if stdout:
+    plan = None if stdout else plan_override(found)
+    for note in () if as_json else (plan or found).notes:
+        terminal.print_wrapped(err, f"note: {note}")
+    if plan is None:
         typer.echo(own_text(found.mounts, found.mode), nl=False)
         return
-    plan = plan_override(found)
     if not check:
         carry_out(plan)
     stale = check and plan.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)

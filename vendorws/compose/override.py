@@ -171,9 +171,10 @@ def plan_override(found: Survey) -> OverridePlan:
     """What the override file should become. Raises OverrideRefused where the user's own cannot be added to."""
     if found.files is None or found.current is None:
         return OverridePlan(None, found.mode, found.mounts, found.notes)
-    path, current = found.files.override, found.current
+    path, current, notes = found.files.override, found.current, found.notes
     if found.unclear and not found.mounts:
         new = current.text  # what was written while the Dockerfile could be read is better than nothing
+        notes += (f"The mounts in {path.name} stay as they are until then.",) if current.ours.mounts else ()
     elif current.users_text is None:
         listed = found.files.listing is not None and found.files.listing.names_override
         # A file that is listed has to be there, if only empty.
@@ -185,9 +186,7 @@ def plan_override(found: Survey) -> OverridePlan:
             raise _cannot_add(path, str(error)) from error
     superseded = _superseded(found.files)
     dropped = _dropped(current, found.mounts) if found.mounts and new != current.text else ()
-    return OverridePlan(
-        path, found.mode, found.mounts, found.notes, found.unclear, current.text, new, superseded, dropped
-    )
+    return OverridePlan(path, found.mode, found.mounts, notes, found.unclear, current.text, new, superseded, dropped)
 
 
 def _dropped(current: _Current, mounts: Sequence[Mount]) -> tuple[str, ...]:

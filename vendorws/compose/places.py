@@ -65,15 +65,17 @@ def read_dockerfile(build: Build) -> Place | Unclear | None:
     try:
         text = build.dockerfile.read_text("utf-8", errors="replace")
     except OSError as error:
-        return Unclear(f"{build.dockerfile} cannot be read ({error.strerror})", 0)
+        reason = f"{build.dockerfile} cannot be read ({error.strerror})"
+        return Unclear(reason, 0, "Create that Dockerfile, or correct the service's build")
     return find_checkouts(text, build.args, build.target)
 
 
 def _unclear(service: str, build: Build, found: Unclear) -> str:
     where = f"{build.dockerfile or 'dockerfile_inline'}, line {found.line}: " if found.line else ""
+    mend = found.mend or f"Write `pip install … --src {VENDOR}/` there"
     return (
-        f"Nothing is mounted into the service {service}. {where}{found.reason}. Write `pip install … --src {VENDOR}/` "
-        f'there, or in pyproject.toml [tool.vendorws.services.{service}] src = "/path/in/the/image".'
+        f"It is not clear where to mount into the service {service}. {where}{found.reason}. {mend}, or write in "
+        f'pyproject.toml [tool.vendorws.services.{service}] src = "/path/in/the/image".'
     )
 
 

@@ -35,10 +35,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """pip installs requirements on line `line`, but `reason` keeps the place from being read off."""
+    """pip installs requirements on line `line`, but `reason` keeps the place from being read off.
+
+    `mend` says what to change there, where it is not simply the `--src`.
+    """
 
     reason: str
     line: int
+    mend: str = ""
 
 
 def find_checkouts(text: str, build_args: Mapping[str, str], target: str | None = None) -> Place | Unclear | None:
@@ -61,7 +65,7 @@ def _verdict(stage: _Stage) -> Place | Unclear | None:
         )
     doubts = [doubt for doubt in stage.doubts if not (paths and isinstance(doubt, _NoSourceDoubt))]
     if doubts:
-        return Unclear(doubts[0].reason, doubts[0].line)
+        return Unclear(doubts[0].reason, doubts[0].line, doubts[0].mend)
     return stage.places[-1] if paths else None
 
 
@@ -229,7 +233,8 @@ def _installed(stage: _Stage, install: Install, line: int) -> _Stage:
         return replace(stage, doubts=(*stage.doubts, doubt))
     path = _absolute(install.source, install.folder)
     if path is None:
-        doubt = Unclear(f"its --src {install.source} is relative to a folder that is not known before the build", line)
+        reason = f"its --src {install.source} is relative to a folder that is not known before the build"
+        doubt = Unclear(reason, line, "Put a WORKDIR with an absolute path above that line")
         return replace(stage, doubts=(*stage.doubts, doubt))
     return replace(stage, places=(*stage.places, Place(path, line)))
 

@@ -151,7 +151,14 @@ def identity(url: str) -> Identity:
     host = host.rpartition("@")[2] or ("localhost" if scheme == "file" else "")
     says = parse_qs(fragment)
     hashes = tuple((name, says[name][0]) for name in _HASHES if name in says)
-    return scheme, host, path, tuple(sorted(_frozen(parse_qs(query)))), says.get("subdirectory", [""])[0], hashes
+    return (
+        scheme,
+        host,
+        path,
+        tuple(sorted(_frozen(parse_qs(query) if query else {}))),
+        says.get("subdirectory", [""])[0],
+        hashes,
+    )
 
 
 def _frozen(query: dict[str, list[str]]) -> list[tuple[str, tuple[str, ...]]]:
