@@ -37,6 +37,14 @@ def test_both_ways_find_the_same(name: str, project: Project, docker_compose: Do
     assert find_places(settings, asked.services) == find_places(settings, read)
 
 
+def test_a_file_that_is_listed_after_the_override_has_the_last_word(project: Project, docker_compose: Docker) -> None:
+    for path, text in PROJECTS["listed files with the override in the middle"].items():
+        project.write(path, text)
+    [service] = ask_services(*_files(project)).services
+    assert service.build is not None
+    assert service.build.args == {"site_dir": "/third"}
+
+
 def test_the_client_counts_where_it_knows_more(project: Project, docker_compose: Docker) -> None:
     project.write("compose.yml", "services:\n  app:\n    build:\n      args: {site_dir: '${A:-${B:-/nested}}'}\n")
     files, _ = _files(project)

@@ -47,10 +47,9 @@ def _arguments(files: ComposeFiles, extra: str | None) -> list[str]:
     if files.env_files != (files.directory / ".env",):
         for env_file in reversed(files.env_files):  # the last one wins there
             arguments += ["--env-file", str(env_file)]
-    for file in files.base:
+    override = () if extra is None else ("-",)
+    for file in (*files.earlier, *override, *files.later):
         arguments += ["-f", str(file)]
-    if extra is not None:
-        arguments += ["-f", "-"]
     return [*arguments, "config", "--format", "json", "--no-normalize"]
 
 

@@ -61,6 +61,11 @@ class ComposeFiles:
     listing: Listing | None = None
     later: tuple[Path, ...] = ()
 
+    @property
+    def earlier(self) -> tuple[Path, ...]:
+        """The files that come before the override."""
+        return self.base[: len(self.base) - len(self.later)]
+
 
 def find_compose_files(root: Path, environment: Mapping[str, str] | None = None) -> ComposeFiles | None:
     """The Compose files that `docker compose` uses in `root`: listed, there, or in a folder above; None without any.

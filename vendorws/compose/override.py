@@ -256,9 +256,9 @@ def _winning(files: ComposeFiles, users_text: str | None) -> Mapping[str, Mappin
 
     Of two mounts on one target Compose takes the later one, and ours stand first in their list.
     """
-    alone = replace(files, base=())
+    alone = replace(files, base=(), later=())
     found = [(files.override.name, read_services(alone, users_text))] if users_text else []
-    found += [(file.name, read_services(replace(files, base=(file,)))) for file in files.later]
+    found += [(file.name, read_services(replace(files, base=(file,), later=()))) for file in files.later]
     winning: dict[str, dict[str, str]] = {}
     for name, services in found:
         for service in services:

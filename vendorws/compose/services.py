@@ -62,13 +62,16 @@ class Service:
 
 
 def read_services(files: ComposeFiles, extra: str | None = None) -> tuple[Service, ...]:
-    """The services of the project in the order of their names; `extra` is the text of an override, merged last.
+    """The services of the project in the order of their names; `extra` is the text that the override has.
 
     Raises ComposeUnreadable.
     """
-    trees = [(file, tree) for file in files.base for tree in read_documents(file)]
-    if extra is not None:
-        trees += [(files.override, tree) for tree in parse_documents(extra.encode(), str(files.override))]
+    override = parse_documents(extra.encode(), str(files.override)) if extra is not None else []
+    trees = [
+        *((file, tree) for file in files.earlier for tree in read_documents(file)),
+        *((files.override, tree) for tree in override),
+        *((file, tree) for file in files.later for tree in read_documents(file)),
+    ]
     services: Tree = {}
     for file, tree in trees:
         services = merged(services, _load(file, tree, files.directory, files.variables, ()))
