@@ -244,6 +244,17 @@ def test_the_builder_stage_of_a_clean_image_is_found_through_compose(
     assert made_for_the_look(engine) == before
 
 
+def test_an_override_that_is_listed_is_part_of_the_build(
+    article: Project, engine: Docker, vendorws: Vendorws, images: Images
+) -> None:
+    article.write("docker-compose.override.yml", "services: {app: {build: {args: {ssh_prv_key: $ssh_prv_key}}}}\n")
+    article.write("docker-compose.yml", "services: {app: {build: .}}\n")
+    article.write(".env", "COMPOSE_FILE=docker-compose.yml:docker-compose.override.yml\n")
+    final = images.build("final", article.root)
+    result = vendorws("audit", final, "--builder", "--json", env={"ssh_prv_key": ssh_key().decode()})
+    assert ("OpenSSH private key", "/root/.ssh/id_rsa") in places(result)
+
+
 def test_what_the_build_was_given_and_the_audit_was_not_is_said(
     article: Project, engine: Docker, vendorws: Vendorws, images: Images
 ) -> None:

@@ -69,8 +69,9 @@ class _ComposeBuild:
     def run(self, stage: str, tag: str) -> docker.Finished:
         """Build `stage` as `tag`: the service as it is, with another target and name."""
         files = self.files
-        override = (files.override,) if files.listing is None and files.override.is_file() else ()
-        named = [f"--file={file}" for file in (*files.base, *override)]
+        is_read = files.listing is None or files.listing.names_override
+        override = (files.override,) if is_read and files.override.is_file() else ()
+        named = [f"--file={file}" for file in (*files.earlier, *override, *files.later)]
         env_files = [f"--env-file={file}" for file in reversed(files.env_files)]
         changed = {"services": {self.service: {"image": tag, "build": {"target": stage}}}}
         arguments = ("compose", *env_files, *named, "--file=-", "build", self.service)
