@@ -9,7 +9,6 @@ is the same and only slower.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -45,6 +44,8 @@ class Cache:
 
     def mirror(self, url: str) -> Path:
         """Where the mirror of `url` is, or will be; one for all spellings of the URL. Its name holds no secret."""
+        import hashlib  # late: it loads OpenSSL
+
         normal = normal_url(url)
         name = PurePosixPath(normal).name or "mirror"
         return self.folder / f"{name}-{hashlib.sha256(normal.encode()).hexdigest()[:20]}.git"

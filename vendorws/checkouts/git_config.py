@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\]')
-_ENTRY = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*([^\s\"\\#;]+(?: [^\s\"\\#;]+)*)\n")  # nearly all lines
+_SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\](?:[ \t]*\n)?')
+# Nearly all lines, in one piece; what is more complicated is read part by part.
+_ENTRY = re.compile(
+    r"[ \t]*(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*"
+    r'(?:(?P<plain>[^\s"\\#;]+(?: [^\s"\\#;]+)*)|"(?P<quoted>[^"\\\n]*)")\n'
+)
 _KEY = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*(?P<equals>=)?")
 _BLANK = re.compile(r"(?:[ \t\r\n]|[#;][^\n]*)+")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"', "\n": "", "": ""}
@@ -22,12 +26,12 @@ def parse_config(text: str) -> dict[str, list[str]]:
     section, at = "", 0  # before the first header git takes a name as it stands
     while at < len(text):
         if entry := _ENTRY.match(text, at):
-            values.setdefault(section + entry[1].lower(), []).append(entry[2])
+            values.setdefault(section + entry["name"].lower(), []).append(entry["plain"] or entry["quoted"])
             at = entry.end()
-        elif blank := _BLANK.match(text, at):
-            at = blank.end()
         elif header := _SECTION.match(text, at):
             section, at = f"{_section(header)}.", header.end()
+        elif blank := _BLANK.match(text, at):
+            at = blank.end()
         elif key := _KEY.match(text, at):
             value, at = _value(text, key.end()) if key["equals"] else (_nothing(text, key.end()), key.end())
             values.setdefault(section + key["name"].lower(), []).append(value)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vendorws.checkouts.repository import GitDirectory, find_git_directory, module_directory
+from vendorws.checkouts.repository import GitDirectory, find_git_directory, is_file, module_directory
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import Stopped
@@ -63,7 +63,7 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
 
 def is_halfway(directory: GitDirectory) -> bool:
     """Whether a run stopped in the middle of something here."""
-    return (directory.private / MARK).is_file()
+    return is_file(f"{directory.private}/{MARK}")
 
 
 def is_between(directory: GitDirectory) -> bool:

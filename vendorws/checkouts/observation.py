@@ -81,7 +81,7 @@ def begin(runner: Git, pin: Pin) -> Begun | Finding:
     """What is at the pin's place as far as files tell; for a checkout git must be heard, too."""
     path = runner.vendor / pin.name
     try:
-        ground = _ground(path)
+        ground = _ground(path, runner.home / pin.name)
     except PermissionError as error:
         raise Unreadable(path, error) from error
     except OSError as error:
@@ -173,7 +173,7 @@ _STATUS = (
 def first_target(git: Git, pin: Pin) -> Target | None:
     """Where the pin points in a fresh clone, whose folder is the pin's place. Raises GitFailed."""
     path = git.vendor / pin.name
-    ground = _ground(path)
+    ground = _ground(path, git.home / pin.name)
     assert isinstance(ground, _Ground)
     inside = git.inside(path)
     return find_target(pin, Fetched(_refs(inside, ground), "origin", inside)) or commit_target(inside, pin, None)
@@ -204,7 +204,8 @@ class _Ground:
     config: Config
 
 
-def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
+def _ground(path: Path, here: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
+    """What `path` is; `here` is the same without links on the way to it."""
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -224,12 +225,11 @@ def _ground(path: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink 
         config = read_config(directory)
     except ValueError as error:
         return Broken(str(error))
-    return _not_its_own(path, directory, config) or _Ground(directory, config)
+    return _not_its_own(path, here, directory, config) or _Ground(directory, config)
 
 
-def _not_its_own(path: Path, directory: GitDirectory, config: Config) -> Broken | None:
+def _not_its_own(path: Path, here: Path, directory: GitDirectory, config: Config) -> Broken | None:
     """Why git commands in this folder would act on another one: a repository around it, or a work tree elsewhere."""
-    here = path.resolve()
     if directory.is_inside(path):
         private = common = here / ".git"
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
     """The repository whose top level is `checkout` and no other folder, or why there is none, as one clause."""
     dot_git = checkout / ".git"
     private = dot_git
-    if dot_git.is_file():
+    if is_file(f"{dot_git}"):
         words = dot_git.read_bytes()[:4096].decode("utf-8", "replace").strip()
         if not words.startswith("gitdir:"):
             return "its .git file does not name a git directory"
@@ -45,22 +46,22 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
         if not private.is_dir():
             return f"its .git file names {private}, which does not exist"
     common = private
-    if (private / "commondir").is_file():
+    if is_file(f"{private}/commondir"):
         common = private / (private / "commondir").read_text("utf-8", "replace").strip()
         if not (private / "gitdir").is_file():
             return f"its .git shares {common}, but is no worktree of it"
-    if not _is_head(private / "HEAD"):
+    if not _is_head(f"{private}/HEAD"):
         return "its .git has no HEAD"
-    if not (common / "objects").is_dir() or not (common / "refs").is_dir():
+    if not (stat.S_ISDIR(_mode(f"{common}/objects")) and stat.S_ISDIR(_mode(f"{common}/refs"))):
         return "its .git has no objects or no refs"
     return GitDirectory(private, common)
 
 
-def _is_head(file: Path) -> bool:
+def _is_head(file: str) -> bool:
     """Whether git takes this for a HEAD: a symbolic ref, as a file or a link, or a commit."""
-    words = "".join(_lines(file)[:1])
+    words = _text(file).partition("\n")[0]
     is_commit = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
-    return words.startswith("ref:") or is_commit or file.is_symlink()
+    return words.startswith("ref:") or is_commit or Path(file).is_symlink()
 
 
 def find_orphans(vendor: Path, names: Collection[str]) -> tuple[str, ...]:
@@ -80,17 +81,17 @@ def worktree_of(directory: GitDirectory) -> Path:
 
 def is_on_branch(directory: GitDirectory, branch: str) -> bool:
     """Whether HEAD is on a branch of this name."""
-    return _lines(directory.private / "HEAD") == [f"ref: refs/heads/{branch}"]
+    return _lines(f"{directory.private}/HEAD") == [f"ref: refs/heads/{branch}"]
 
 
 def worktree_on(directory: GitDirectory, branch: str) -> Path | None:
     """Another worktree of the same repository that has `branch` checked out; git moves no such branch."""
     for private in sorted((directory.common / "worktrees").glob("*")):
-        if not private.samefile(directory.private) and _lines(private / "HEAD") == [f"ref: refs/heads/{branch}"]:
+        if not private.samefile(directory.private) and _lines(f"{private}/HEAD") == [f"ref: refs/heads/{branch}"]:
             return worktree_of(GitDirectory(private, directory.common))
     main = directory.common.resolve()
     apart = main != directory.private.resolve() and main.name == ".git"
-    if apart and _lines(main / "HEAD") == [f"ref: refs/heads/{branch}"]:
+    if apart and _lines(f"{main}/HEAD") == [f"ref: refs/heads/{branch}"]:
         return main.parent
     return None
 
@@ -123,12 +124,12 @@ def operation_in_progress(directory: GitDirectory) -> str | None:
 
 def count_stashes(directory: GitDirectory) -> int:
     """How many entries `git stash list` would show."""
-    return len(_lines(directory.common / "logs" / "refs" / "stash"))
+    return len(_lines(f"{directory.common}/logs/refs/stash"))
 
 
 def is_shallow(directory: GitDirectory) -> bool:
     """Whether the history was cut off by a shallow clone."""
-    return (directory.common / "shallow").is_file()
+    return is_file(f"{directory.common}/shallow")
 
 
 def logged_commits(directory: GitDirectory, ref: str, most: int = 50) -> tuple[str, ...]:
@@ -136,7 +137,7 @@ def logged_commits(directory: GitDirectory, ref: str, most: int = 50) -> tuple[s
 
     A clone begins no reflog: its first commit is only the old one of the first entry.
     """
-    entries = _lines(directory.common / "logs" / ref)[-most:]
+    entries = _lines(f"{directory.common}/logs/{ref}")[-most:]
     moves = [entry.split(" ", 2)[:2] for entry in reversed(entries) if entry.count(" ") >= 2]
     return tuple(dict.fromkeys(commit for old, new in moves for commit in (new, old) if commit.strip("0")))
 
@@ -175,7 +176,7 @@ def read_config(directory: GitDirectory) -> Config:
 def submodule_paths(checkout: Path) -> tuple[str, ...]:
     """The paths that `.gitmodules` lists, relative to the checkout; those that leave it are left out."""
     file = checkout / ".gitmodules"
-    if file.is_symlink() or not file.is_file():
+    if not is_file(f"{file}") or file.is_symlink():
         return ()
     try:
         values = _parsed(file)
@@ -199,7 +200,7 @@ def module_directory(place: Path, path: str) -> Path | None:
 
 def _parsed(file: Path) -> dict[str, list[str]]:
     try:
-        return parse_config(_text(file))
+        return parse_config(_text(f"{file}"))
     except (ValueError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"{file.name} cannot be read: {why}") from error
@@ -218,15 +219,32 @@ def _placed(values: Mapping[str, list[str]]) -> Placed | None:
     return Placed(ref=_last(values, "vendorws.pin") or None, url=url, branch=branch or None, commit=commit)
 
 
-def _lines(file: Path) -> list[str]:
+# Paths as text from here on: this is done for every checkout, and to make a Path takes longer than to read a file.
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file, or a link to one."""
+    return stat.S_ISREG(_mode(path))
+
+
+def _mode(path: str) -> int:
+    """What is there, behind links; 0 is nothing."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _lines(file: str) -> list[str]:
     """Lines as git has them: a message may well hold what Python takes for the end of one."""
     text = _text(file)
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _text(file: Path) -> str:
+def _text(file: str) -> str:
     try:
-        return file.read_bytes().decode("utf-8", "replace")
+        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
+            return stream.readall().decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # `foo` is a folder where `foo/bar` is a ref
         return ""
 
@@ -300,12 +318,12 @@ class Refs:
     def _read_loose(self, name: str) -> str:
         """The first line of a ref's own file; nothing where it has none."""
         if name not in self._loose:
-            self._loose[name] = _text(self._directory.common / name).partition("\n")[0]
+            self._loose[name] = _text(f"{self._directory.common}/{name}").partition("\n")[0]
         return self._loose[name]
 
     def _read_packed(self) -> dict[str, str]:
         if self._packed is None:
-            self._packed = dict(_packed_refs(_lines(self._directory.common / "packed-refs")))
+            self._packed = dict(_packed_refs(_lines(f"{self._directory.common}/packed-refs")))
         return self._packed
 
 

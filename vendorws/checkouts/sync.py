@@ -9,7 +9,6 @@ go on.
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -206,7 +205,7 @@ def _run(
     look_only: bool = False,
     fetch: bool = True,
 ) -> Result:
-    run = run_name(datetime.now(timezone.utc), secrets.token_hex(2))
+    run = run_name(datetime.now(timezone.utc), os.urandom(2).hex())
     crew = _Crew(settings, options, run, look_only, fetch, display)
     with closing(_Foreman(crew, pins)) as foreman:
         try:
@@ -236,6 +235,7 @@ class _Foreman:
         self.waiting: dict[str | None, list[tuple[Pin, Finding]]] = {}
         self.routes: dict[str | None, Route | Failure] = {}
         self.brought: dict[Pin, Future[Outcome]] = {}
+        self.seen: dict[Pin, Outcome] = {}
         self.checkout: Path | None = None
         self.asks = can_ask()
 
@@ -319,13 +319,11 @@ class _Foreman:
             self.bring(pin, look, route)
 
     def bring(self, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> None:
-        work = partial(_bring, self.crew, pin, look, route)
         if self.crew.look_only and not self.crew.fetch:
-            done: Future[Outcome] = Future()
-            done.set_result(work())
-            self.brought[pin] = done
-            self.crew.display.finished(done.result())
+            self.seen[pin] = _seen(self.crew, pin, look)
+            self.crew.display.finished(self.seen[pin])
         else:
+            work = partial(_bring, self.crew, pin, look, route)
             self.brought[pin] = self.hand_out(self.bringers, work, self.crew.display.finished)
 
     @cached_property
@@ -350,6 +348,8 @@ class _Foreman:
 
     def outcome(self, pin: Pin) -> Outcome:
         """What became of a pin; its turn may not have come before the run was interrupted."""
+        if pin in self.seen:
+            return self.seen[pin]
         future = self.brought.get(pin)
         if future is not None and not future.cancelled():
             return future.result()
@@ -378,11 +378,23 @@ def _will_talk(crew: _Crew, pin: Pin, look: Finding) -> bool:
     return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
 
 
+def _seen(crew: _Crew, pin: Pin, look: Finding | Failure) -> Outcome:
+    """Where it stands; nobody is to do anything about it."""
+    if isinstance(look, Failure):
+        return Outcome(pin, (), None, None, look, 0.0)
+    return Outcome(pin, (), _verdict(crew, pin, look), look, None, 0.0)
+
+
+def _verdict(crew: _Crew, pin: Pin, finding: Finding) -> Step:
+    options = crew.options
+    return decide(pin, finding, options.wish, at=options.at(pin), project=options.project)
+
+
 def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
     """To its place; `route` is the way to its server, if that is needed, or why there is none."""
     start = time.monotonic()
     if isinstance(look, Failure):
-        return Outcome(pin, (), None, None, look, 0.0)
+        return _seen(crew, pin, look)
     crew.tell(pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking")
     git = crew.git(pin)
     if isinstance(route, Route):
@@ -409,9 +421,7 @@ class _Journey:
         self.tips: Tips | None = None
 
     def verdict(self) -> Step:
-        options = self.crew.options
-        pin = self.work.pin
-        return decide(pin, self.finding, options.wish, at=options.at(pin), project=options.project)
+        return _verdict(self.crew, self.work.pin, self.finding)
 
     def go(self) -> None:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""

@@ -111,6 +111,11 @@ class Git:
         return finished.text
 
     @property
+    def home(self) -> Path:
+        """The folder of the checkouts, without links on the way."""
+        return _real_folder(self.vendor)
+
+    @property
     def ceilings(self) -> str:
         """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
         return os.pathsep.join(map(_realpath, (self.vendor, self.vendor.parent, self.cwd.parent)))
@@ -133,6 +138,11 @@ def _shown(arguments: Sequence[str]) -> str:
 @lru_cache(maxsize=16)  # the same three folders for nearly every command of a run
 def _realpath(folder: Path) -> str:
     return os.path.realpath(folder)
+
+
+@lru_cache(maxsize=16)
+def _real_folder(folder: Path) -> Path:
+    return Path(_realpath(folder))
 
 
 def _without_programs(environ: Mapping[str, str]) -> dict[str, str]:

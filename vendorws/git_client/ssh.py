@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shlex
 import stat
 import subprocess
@@ -108,7 +107,7 @@ class SharedConnections:
         Raises Stopped, OSError.
         """
         command = self._command.text if ask else self._command.mute
-        share = f"-o ControlPath={self._folder}/{secrets.token_hex(4)}-%C"
+        share = f"-o ControlPath={self._folder}/{os.urandom(4).hex()}-%C"
         opened = self._run(f"{command} {_MASTER} {share}", destination, ask=ask, deadline=deadline)
         if opened.code == 0:
             self._closers.append(self._wait_to_close(f"{self._command.mute} {share}", destination))
