@@ -276,6 +276,9 @@ def test_a_gitmodules_that_is_a_link_is_not_followed(checkout: Path, tmp_path: P
     (tmp_path / "elsewhere").write_text('[submodule "x"]\n\tpath = x\n')
     (checkout / ".gitmodules").symlink_to(tmp_path / "elsewhere")
     assert submodule_paths(checkout) == ()
+    (checkout / ".gitmodules").unlink()
+    (checkout / ".gitmodules").symlink_to(".gitmodules")
+    assert submodule_paths(checkout) == ()
 
 
 # -- refs ------------------------------------------------------------------------------------------------------

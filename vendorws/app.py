@@ -152,14 +152,15 @@ def run() -> None:
 
 
 def _unforeseen(error: OSError) -> ExitCode:
-    """What the system refused and nobody has told better. Raises the error where it says nothing to a person."""
-    if error.filename is not None:
-        problem = EnvironmentProblem(f"{os.fsdecode(error.filename)}: {error.strerror}.")
-    elif error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+    """What the system refused and nobody has told better. Raises the error where it was not the system."""
+    if error.errno is None:
+        raise error
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         _drop_output()
         problem = EnvironmentProblem(f"the output cannot be written: {error.strerror}.", "Make room there.")
     else:
-        raise error
+        about = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        problem = EnvironmentProblem(f"{about}{error.strerror}.")
     _print_error(problem)
     return ExitCode.ENVIRONMENT
 

@@ -6,6 +6,7 @@ at once what would cost a process each. Every function only looks.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -228,11 +229,13 @@ def is_file(path: str) -> bool:
 
 
 def _mode(path: str) -> int:
-    """What is there, behind links; 0 is nothing."""
+    """What is there, behind links; 0 is nothing, or a link that leads to itself."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return 0
+        raise
 
 
 def _lines(file: str) -> list[str]:
