@@ -233,16 +233,17 @@ def failure_lines(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _cause(pin: Pin, failure: Failure) -> tuple[str, ...]:
-    """What is the same where two failures are one; the repository and the time are left out of git's words."""
+    """What is the same where two failures are one; the repository and the moment are left out of git's words."""
     if failure.exit_code is not ExitCode.NETWORK:
         return (pin.name,)
     repository = _ADDRESS.sub("", pin.url).removesuffix(".git")
-    says = _SPAN.sub("", failure.git_says.replace(repository, ""))
+    says = _MOMENT.sub("", failure.git_says.replace(repository, ""))
     return failure.message, failure.hint, server(pin.url) or pin.url, says
 
 
 _ADDRESS = re.compile(r"^[a-z+]+://[^/]*/|^[^/]*:")
-_SPAN = re.compile(r" after \d+ (ms|milliseconds)\b")  # curl tells how long it tried
+# How long curl has tried, and what a resolver says in turns of one and the same name.
+_MOMENT = re.compile(r" after \d+ (ms|milliseconds)\b|Temporary failure in name resolution|Name or service not known")
 
 
 def _failure_lines(outcomes: Sequence[Outcome]) -> list[str]:

@@ -176,6 +176,12 @@ def _own(place: Path, pushed: frozenset[str]) -> Iterator[tuple[str, frozenset[s
 
 
 def _operation(directory: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file that records an operation in progress.
+
+    `AUTO_MERGE` alone is none: `git stash pop` leaves it when it has ended, and git's next merge removes it.
+    """
+    if not any((directory / name).exists() for name in _OPERATIONS if name != "AUTO_MERGE"):
+        return
     for name in _OPERATIONS:
         start = directory / name
         for path in (start, *start.rglob("*")) if start.is_dir() else (start,):
