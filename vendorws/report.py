@@ -233,11 +233,14 @@ def failure_lines(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _cause(pin: Pin, failure: Failure) -> tuple[str, ...]:
-    """What is the same where two failures are one; the repository and the moment are left out of git's words."""
+    """What is the same where two failures are one: of git's words the first line, without repository and moment.
+
+    It says why; how ssh and a proxy between go on from there may differ each time.
+    """
     if failure.exit_code is not ExitCode.NETWORK:
         return (pin.name,)
     repository = _ADDRESS.sub("", pin.url).removesuffix(".git")
-    says = _MOMENT.sub("", failure.git_says.replace(repository, ""))
+    says = _MOMENT.sub("", failure.git_says.partition("\n")[0].replace(repository, ""))
     return failure.message, failure.hint, server(pin.url) or pin.url, says
 
 
