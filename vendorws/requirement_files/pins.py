@@ -18,7 +18,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 from requirements.requirement import Requirement as LibraryRequirement
 
-from vendorws.errors import RequirementsError, VendorwsError, visible
+from vendorws.errors import RequirementsError, visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 from vendorws.requirement_files import vcs_url
@@ -73,10 +73,7 @@ def asked_for(settings: Settings, pins: Sequence[Pin]) -> tuple[Pin, ...]:
     """
     if not settings.own_requirements:
         return tuple(pins)
-    try:
-        own = read_requirements(replace(settings, requirements=settings.own_requirements)).pins
-    except VendorwsError:
-        own = ()
+    own = read_requirements(replace(settings, requirements=settings.own_requirements)).pins
     names = {pin.name for pin in pins}
     return (*pins, *(pin for pin in own if pin.name not in names))
 
