@@ -145,7 +145,7 @@ def select(pins: Sequence[Pin], names: Sequence[str] | None) -> tuple[Pin, ...]:
     """
     from packaging.utils import canonicalize_name
 
-    known = {pin.name: pin for pin in pins}
+    known = {pin.name for pin in pins}
     wanted = set()
     for typed in names or ():
         name = canonicalize_name(Path.cwd().name if typed == "." else Path(typed).name)
