@@ -47,7 +47,7 @@ def directory(checkout: Path) -> GitDirectory:
 
 
 def test_a_plain_checkout(checkout: Path) -> None:
-    assert directory(checkout) == GitDirectory(checkout / ".git", checkout / ".git")
+    assert directory(checkout) == GitDirectory(checkout / ".git", checkout / ".git", is_plain=True)
 
 
 def test_a_worktree_and_its_repository(checkout: Path, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from tests.support.terminal import on_terminal
 from vendorws import terminal
 from vendorws.model import Outcome, Pin
 from vendorws.report import Row
-from vendorws.terminal import LiveProgress, PlainProgress, console, is_live, print_rows, print_wrapped, wrapped
+from vendorws.screen import PlainProgress, Screen, is_live
+from vendorws.terminal import LiveProgress, print_rows, print_wrapped, wrapped
 
 
-class Screen(io.StringIO):
+class Glass(io.StringIO):
     """A terminal as far as a program can tell."""
 
     def isatty(self) -> bool:
@@ -45,11 +46,11 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("stream", "color", "environment", "coloured"),
     [
-        (Screen, "auto", {}, True),
-        (Screen, "auto", {"NO_COLOR": "1"}, False),
-        (Screen, "auto", {"TERM": "dumb"}, False),
-        (Screen, "never", {}, False),
-        (Screen, "always", {"NO_COLOR": "1"}, True),
+        (Glass, "auto", {}, True),
+        (Glass, "auto", {"NO_COLOR": "1"}, False),
+        (Glass, "auto", {"TERM": "dumb"}, False),
+        (Glass, "never", {}, False),
+        (Glass, "always", {"NO_COLOR": "1"}, True),
         (io.StringIO, "auto", {}, False),
         (io.StringIO, "always", {}, True),
         (io.StringIO, "never", {"FORCE_COLOR": "1"}, False),
@@ -65,27 +66,27 @@ def test_colour_is_asked_for_by_the_terminal_the_environment_or_the_option(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     out = stream()
-    print_rows(console(out, color), [row()])
+    print_rows(Screen(out, color), [row()])
     assert ("\x1b[32m" in out.getvalue()) is coloured
     assert plain(out.getvalue()) == "billing  main  main  in sync\n"
 
 
 def test_never_means_no_bold_either() -> None:
-    out = Screen()
-    print_rows(console(out, "never"), [row()])
+    out = Glass()
+    print_rows(Screen(out, "never"), [row()])
     assert out.getvalue() == "billing  main  main  in sync\n"
 
 
 def test_nothing_is_taken_for_markup_or_made_pretty() -> None:
-    out = Screen()
+    out = Glass()
     said = "[bold]feature[/bold] :smile: 1234 'x' https://host/x"
-    console(out, "always").print(said)
+    Screen(out, "always").print(said)
     assert out.getvalue() == f"{said}\n"
 
 
 def test_long_lines_are_not_broken() -> None:
-    out = Screen()
-    console(out).print("word " * 100)
+    out = Glass()
+    Screen(out).print("word " * 100)
     assert out.getvalue().count("\n") == 1
 
 
@@ -100,7 +101,7 @@ ROWS = [
 
 def test_columns_line_up_and_the_command_comes_last() -> None:
     out = io.StringIO()
-    print_rows(console(out), ROWS)
+    print_rows(Screen(out), ROWS)
     assert out.getvalue() == (
         "billing     main  main          2 unpushed                     -> git -C vendor/billing push origin HEAD\n"
         "crypto-box  v1.0  (0123456789)  in sync     1 staged, 1 stash\n"
@@ -110,8 +111,8 @@ def test_columns_line_up_and_the_command_comes_last() -> None:
 
 def test_on_a_narrow_screen_the_command_goes_below(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    out = Screen()
-    print_rows(console(out, "never"), ROWS)
+    out = Glass()
+    print_rows(Screen(out, "never"), ROWS)
     assert out.getvalue() == (
         "billing     main  main          2 unpushed\n"
         "    -> git -C vendor/billing push origin HEAD\n"
@@ -120,8 +121,8 @@ def test_on_a_narrow_screen_the_command_goes_below(monkeypatch: pytest.MonkeyPat
         "    -> vendorws sync x\n"
     )
     monkeypatch.setenv("COLUMNS", "140")
-    out = Screen()
-    print_rows(console(out, "never"), ROWS)
+    out = Glass()
+    print_rows(Screen(out, "never"), ROWS)
     assert out.getvalue().count("\n") == 3
 
 
@@ -134,8 +135,8 @@ LONG = [
 def test_on_a_narrower_screen_the_standing_goes_on_below_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """No word is cut in two, and neither is a command that is to be pasted."""
     monkeypatch.setenv("COLUMNS", "60")
-    out = Screen()
-    print_rows(console(out, "never"), LONG)
+    out = Glass()
+    print_rows(Screen(out, "never"), LONG)
     assert out.getvalue() == (
         "billing  main          diverged 3/2: rebase, or\n"
         "    `git -C vendor/billing merge origin/main`\n"
@@ -147,7 +148,7 @@ def test_on_a_narrower_screen_the_standing_goes_on_below_itself(monkeypatch: pyt
 
 def test_a_column_that_is_empty_takes_no_room() -> None:
     out = io.StringIO()
-    print_rows(console(out), [row("a", at=""), row("b", at="", changes="1 stash")])
+    print_rows(Screen(out), [row("a", at=""), row("b", at="", changes="1 stash")])
     assert out.getvalue() == "a  main  in sync\nb  main  in sync  1 stash\n"
 
 
@@ -171,22 +172,22 @@ def test_a_line_is_broken_between_words(text: str, width: int, indent: int, show
 
 def test_a_long_line_is_broken_for_a_screen_only() -> None:
     shown = []
-    for out in (Screen(), io.StringIO()):
-        print_wrapped(console(out, "never"), "word " * 30)
+    for out in (Glass(), io.StringIO()):
+        print_wrapped(Screen(out, "never"), "word " * 30)
         shown.append(out.getvalue().count("\n"))
     assert shown == [2, 1]
 
 
 def test_wide_characters_line_up_too() -> None:
     out = io.StringIO()
-    print_rows(console(out), [row(at="機能", command="a"), row(at="main-branch", command="b")])
+    print_rows(Screen(out), [row(at="機能", command="a"), row(at="main-branch", command="b")])
     first, second = out.getvalue().splitlines()
     assert cell_len(first.partition("->")[0]) == cell_len(second.partition("->")[0])
 
 
 def test_no_rows() -> None:
     out = io.StringIO()
-    print_rows(console(out), [])
+    print_rows(Screen(out), [])
     assert out.getvalue() == ""
 
 
@@ -195,7 +196,7 @@ def test_no_rows() -> None:
 
 def test_plain_progress_says_only_sentences() -> None:
     err = io.StringIO()
-    progress = PlainProgress(console(err), quiet=False)
+    progress = PlainProgress(Screen(err), quiet=False)
     progress.progress(pin("billing"), "receiving 1/2")
     progress.finished(Outcome(pin("billing"), (), None, None, None, 0.1))
     with progress.paused():
@@ -205,7 +206,7 @@ def test_plain_progress_says_only_sentences() -> None:
 
 def test_quiet_progress_says_nothing() -> None:
     err = io.StringIO()
-    PlainProgress(console(err), quiet=True).note("contacting")
+    PlainProgress(Screen(err), quiet=True).note("contacting")
     assert err.getvalue() == ""
 
 
@@ -224,7 +225,7 @@ def drawn(progress: LiveProgress, *, height: int = 24, width: int = 60) -> list[
 
 
 def test_live_progress_has_a_line_for_each_repository_at_work(clock: list[float]) -> None:
-    progress = LiveProgress(console(Screen()), 3)
+    progress = LiveProgress(Screen(Glass()), 3)
     assert drawn(progress) == ["0 of 3 repositories"]
     progress.progress(pin("billing"), "cloning")
     clock[0] += 2
@@ -242,7 +243,8 @@ def test_live_progress_has_a_line_for_each_repository_at_work(clock: list[float]
 
 
 def test_live_progress_keeps_within_the_screen(clock: list[float]) -> None:
-    screen = Console(file=Screen(), width=40, height=6)
+    screen = Screen(Glass())
+    screen.console = Console(file=screen.stream, width=40, height=6)
     progress = LiveProgress(screen, 50)
     for number in range(50):
         progress.progress(pin(f"package-{number:02}"), "receiving 1/2 with a rather long message")
@@ -253,8 +255,8 @@ def test_live_progress_keeps_within_the_screen(clock: list[float]) -> None:
 
 
 def test_live_progress_leaves_nothing_but_its_notes() -> None:
-    out = Screen()
-    progress = LiveProgress(console(out), 1)
+    out = Glass()
+    progress = LiveProgress(Screen(out), 1)
     with progress.shown():
         progress.progress(pin("billing"), "cloning")
         progress.note("contacting https://joe:secret@host")
@@ -269,10 +271,10 @@ def test_live_progress_leaves_nothing_but_its_notes() -> None:
 @pytest.mark.parametrize(
     ("stream", "quiet", "stderr", "live"),
     [
-        (Screen, False, Screen, True),
-        (Screen, True, Screen, False),
-        (io.StringIO, False, Screen, False),
-        (Screen, False, io.StringIO, False),
+        (Glass, False, Glass, True),
+        (Glass, True, Glass, False),
+        (io.StringIO, False, Glass, False),
+        (Glass, False, io.StringIO, False),
     ],
 )
 def test_progress_is_live_where_a_person_watches(
@@ -283,12 +285,12 @@ def test_progress_is_live_where_a_person_watches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stderr())
-    assert is_live(console(stream()), quiet=quiet) is live
+    assert is_live(Screen(stream()), quiet=quiet) is live
 
 
 def test_forced_colour_in_a_pipe_is_no_screen(project: Project) -> None:
     """FORCE_COLOR makes a pipe look like a terminal to some; there is still nobody to watch."""
-    monkeypatched = console(io.StringIO(), "always")
+    monkeypatched = Screen(io.StringIO(), "always")
     assert monkeypatched.is_terminal
     assert not is_live(monkeypatched, quiet=False)
 

@@ -1,4 +1,4 @@
-"""The screen: a console that knows about colour, rows that line up, and live progress.
+"""What is shown: rows that line up, sentences that fit, and live progress.
 
 This is where rich lives. Results go to standard output, everything about the way there to standard error.
 """
@@ -6,37 +6,22 @@ This is where rich lives. Results go to standard output, everything about the wa
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TextIO
+from contextlib import contextmanager
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
+from rich.text import Span, Text
 
 from vendorws.model import Outcome, Pin
 from vendorws.redaction import redact
 from vendorws.report import Row
+from vendorws.screen import Screen
 
 
-def console(stream: TextIO, color: str = "auto") -> Console:
-    """A console on `stream`; `color` is auto (rich heeds NO_COLOR and whether it is a terminal), always or never."""
-    return Console(
-        file=stream,
-        force_terminal=True if color == "always" else None,
-        no_color=None if color == "auto" else color == "never",
-        color_system=None if color == "never" else "auto",
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=True,
-    )
-
-
-def print_rows(out: Console, rows: Sequence[Row]) -> None:
+def print_rows(out: Screen, rows: Sequence[Row]) -> None:
     """One aligned line for each repository.
 
     Where the screen is too narrow, the next command goes below its line; where it is narrower still, the standing goes
@@ -45,7 +30,7 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
     lines = _lines(rows, (*_PLACE, *_REST))
     margin = max((line.cell_len for line in lines), default=0)
     longest = max((cell_len(row.command) for row in rows), default=0)
-    beside = not _is_screen(out) or margin + len(_ARROW) + longest <= out.width
+    beside = not out.stream.isatty() or margin + len(_ARROW) + longest <= out.width
     if not beside and margin > out.width:
         aligned = _PLACE if _indent(rows, _PLACE) <= out.width // 2 else _PLACE[:1]
         lines = [wrapped(line, out.width, _indent(rows, aligned)) for line in _lines(rows, aligned)]
@@ -58,13 +43,13 @@ def print_rows(out: Console, rows: Sequence[Row]) -> None:
         out.print(*shown, sep="\n")
 
 
-def print_wrapped(out: Console, line: Text | str, indent: int = 4) -> None:
+def print_wrapped(out: Screen, line: Text | str, indent: int = 4) -> None:
     """One line; where a screen is too narrow for it, it goes on `indent` to the right."""
     text = Text(line) if isinstance(line, str) else line
-    out.print(wrapped(text, out.width, indent) if _is_screen(out) else text)
+    out.print(wrapped(text, out.width, indent) if out.stream.isatty() else text)
 
 
-def print_quietly(out: Console, lines: Sequence[str]) -> None:
+def print_quietly(out: Screen, lines: Sequence[str]) -> None:
     """What is worth knowing, but asks for nothing."""
     for line in lines:
         print_wrapped(out, Text(line, style="dim"))
@@ -97,10 +82,6 @@ _WIDEST = 40  # characters of a column
 _ARROW = "  -> "
 
 
-def _is_screen(out: Console) -> bool:
-    return out.file.isatty()
-
-
 def _lines(rows: Sequence[Row], aligned: Sequence[str]) -> list[Text]:
     """The cells of each row side by side; those called `aligned` line up, and a column without any is left out."""
     widths = _widths(rows, aligned)
@@ -109,15 +90,15 @@ def _lines(rows: Sequence[Row], aligned: Sequence[str]) -> list[Text]:
 
 def _line(row: Row, widths: Mapping[str, int]) -> Text:
     styles = {"name": "bold", "standing": row.style}
-    line = Text()
+    plain, spans = "", list[Span]()
     for name in (*_PLACE, *_REST):
         cell = getattr(row, name)
         width = widths.get(name, cell_len(cell))
         if width:
-            line.append(set_cell_size(cell, max(width, cell_len(cell))), style=styles.get(name, ""))
-            line.append(_GAP)
-    line.rstrip()
-    return line
+            if name in styles:
+                spans.append(Span(len(plain), len(plain) + len(cell), styles[name]))
+            plain += set_cell_size(cell, max(width, cell_len(cell))) + _GAP
+    return Text(plain.rstrip(), spans=spans)
 
 
 def _indent(rows: Sequence[Row], aligned: Sequence[str]) -> int:
@@ -130,39 +111,15 @@ def _widths(rows: Sequence[Row], names: Sequence[str]) -> dict[str, int]:
     return {name: min(width, _WIDEST) for name, width in widths.items() if width}
 
 
-class PlainProgress:
-    """Progress where nobody watches a screen: only what must be said at once; the report at the end has the rest."""
-
-    wants_progress = False
-
-    def __init__(self, err: Console, *, quiet: bool) -> None:
-        self._err, self._quiet = err, quiet
-
-    def progress(self, pin: Pin, text: str) -> None:
-        """Too much for a log."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """The report at the end has it."""
-
-    def note(self, text: str) -> None:
-        """A sentence about the run."""
-        if not self._quiet:
-            self._err.print(redact(text))
-
-    def paused(self) -> AbstractContextManager[None]:
-        """Nothing is drawn here that a question could get lost in."""
-        return nullcontext()
-
-
 class LiveProgress:
     """Progress on a terminal: a line for each repository at work with git's own counts, and the total below."""
 
     wants_progress = True
 
-    def __init__(self, err: Console, total: int) -> None:
+    def __init__(self, err: Screen, total: int) -> None:
         self._err, self._total, self._done = err, total, 0
         self._running: dict[str, tuple[str, float]] = {}
-        self._live = Live(get_renderable=self._render, console=err, transient=True, refresh_per_second=8)
+        self._live = Live(get_renderable=self._render, console=err.console, transient=True, refresh_per_second=8)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -196,14 +153,9 @@ class LiveProgress:
     def _render(self) -> RenderableType:
         now = time.monotonic()
         width = max((len(name) for name in self._running), default=0)
-        room = max(2, self._err.height - 2)
+        room = max(2, self._err.console.height - 2)
         lines = [
             Text(f"  {name.ljust(width)}  {redact(text)}  {now - start:.0f}s", overflow="ellipsis", no_wrap=True)
             for name, (text, start) in list(self._running.items())[:room]
         ]
         return Group(*lines, Text(f"{self._done} of {self._total} repositories"))
-
-
-def is_live(err: Console, *, quiet: bool) -> bool:
-    """Whether live progress has a screen to live on."""
-    return err.is_terminal and not quiet and sys.stderr.isatty()

@@ -16,9 +16,10 @@ from pathlib import Path
 from tests.support.command import Result as Ended
 from tests.support.here import Here
 from tests.support.project import Project
+from vendorws.checkouts.crew import Options
 from vendorws.checkouts.observation import observe
 from vendorws.checkouts.plan import Wish
-from vendorws.checkouts.sync import Options, Result, status, sync
+from vendorws.checkouts.sync import Result, status, sync
 from vendorws.git_client.command import Git
 from vendorws.model import Checkout, Outcome, Pin
 from vendorws.requirement_files.pins import read_valid_requirements

@@ -8,8 +8,8 @@ from pathlib import Path
 _SECTION = re.compile(r'\[(?P<name>[A-Za-z0-9.-]+)(?:[ \t]+"(?P<sub>(?:[^"\\\n]|\\.)*)")?\](?:[ \t]*\n)?')
 # Nearly all lines, in one piece; what is more complicated is read part by part.
 _ENTRY = re.compile(
-    r"[ \t]*(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*"
-    r'(?:(?P<plain>[^\s"\\#;]+(?: [^\s"\\#;]+)*)|"(?P<quoted>[^"\\\n]*)")\n'
+    r"[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*"
+    r'(?:([^\s"\\#;]+(?: [^\s"\\#;]+)*)|"([^"\\\n]*)")\n'
 )
 _KEY = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*)[ \t]*(?P<equals>=)?")
 _BLANK = re.compile(r"(?:[ \t\r\n]|[#;][^\n]*)+")
@@ -26,7 +26,8 @@ def parse_config(text: str) -> dict[str, list[str]]:
     section, at = "", 0  # before the first header git takes a name as it stands
     while at < len(text):
         if entry := _ENTRY.match(text, at):
-            values.setdefault(section + entry["name"].lower(), []).append(entry["plain"] or entry["quoted"])
+            name, plain, quoted = entry.groups()
+            values.setdefault(section + name.lower(), []).append(plain or quoted)
             at = entry.end()
         elif header := _SECTION.match(text, at):
             section, at = f"{_section(header)}.", header.end()

@@ -55,7 +55,7 @@ CHECKOUT = ("checkout", "--quiet", "--no-overwrite-ignore")
 # Only what is named is fetched, whatever `remote.*.fetch` and `fetch.*` say: nothing local is moved or removed by it.
 _FETCH = (
     *("fetch", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune", "--no-prune-tags"),
-    *("--refmap=", "--progress"),
+    "--refmap=",
 )
 
 
@@ -138,7 +138,7 @@ def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
     deepen = ("--unshallow",) if checkout.shallow and target.commit != checkout.head else ()
     if deepen or not here:
         _make_room(work, kept)
-        fetched = git.run(*_FETCH, *deepen, "--", remote, f"+{ref}:{kept}", progress=True)
+        fetched = git.run(*_FETCH, *git.counting, *deepen, "--", remote, f"+{ref}:{kept}", progress=True)
         if fetched.code != 0 and _held(git, kept) != (target.tag_object or target.commit):
             raise GitFailed("git fetch", fetched.code, fetched.stderr)
     if work.pin.ref is None:
@@ -196,7 +196,7 @@ _REFS_IN_THE_WAY = re.compile(r"would clobber existing tag|cannot lock ref")
 def _fetch_commit(git: Git, remote: str, commit: str, *options: str) -> None:
     """A commit: in some branch, under some tag, or to be had by its full name, where the server gives it so."""
     branches = f"+refs/heads/*:refs/remotes/{remote}/*"
-    fetched = git.run(*_FETCH, *options, "--tags", "--", remote, branches, progress=True)
+    fetched = git.run(*_FETCH, *git.counting, *options, "--tags", "--", remote, branches, progress=True)
     if fetched.code != 0 and not _REFS_IN_THE_WAY.search(fetched.stderr):
         raise GitFailed("git fetch", fetched.code, fetched.stderr)
     if not _is_here(git, commit):
@@ -210,7 +210,7 @@ def _fetch_full_commit(git: Git, remote: str, commit: str) -> None:
 
 def _fetch_if_there(git: Git, remote: str, refspec: str) -> None:
     """Fetch what the remote may not have; only that it could not be asked is a failure. Raises GitFailed."""
-    fetched = git.run(*_FETCH, "--", remote, refspec, progress=True)
+    fetched = git.run(*_FETCH, *git.counting, "--", remote, refspec, progress=True)
     failed = GitFailed("git fetch", fetched.code, fetched.stderr)
     if fetched.code != 0 and failed.code_of_exit is ExitCode.NETWORK:
         raise failed
@@ -253,7 +253,7 @@ def fetch_objects(work: Work, remote: str, target: Target | None) -> None:
         return
     if refs:
         lines = "".join(f"{ref}\n" for ref in refs)
-        git.call(*_FETCH, "--no-tags", "--stdin", "--", remote, stdin=lines, progress=True)
+        git.call(*_FETCH, *git.counting, "--no-tags", "--stdin", "--", remote, stdin=lines, progress=True)
     _fetch_full_commit(git, remote, work.pin.ref or "")
 
 
@@ -393,7 +393,7 @@ def _update_submodules(git: Git, place: Path, submodules: Submodules) -> None:
 
 def _clone_submodules(git: Git, *paths: str) -> None:
     """Clone these submodules, or all without any, and theirs; what was recorded is not the developer's own work."""
-    git.call("submodule", "update", "--init", "--recursive", "--progress", "--", *paths, progress=True)
+    git.call("submodule", "update", "--init", "--recursive", *git.counting, "--", *paths, progress=True)
     git.call("submodule", "--quiet", "foreach", "--recursive", f"git update-ref {RECORDED} HEAD")
 
 
@@ -499,7 +499,7 @@ def _run_clone(work: Work, partial: Path, *options: str) -> str:
     how = ("--no-checkout",) if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else branch
     less = (f"--filter={work.filter}",) if work.filter else ()
     arguments = (*how, *less, *options, *memory, "--", pin.url, str(partial))
-    cloned = work.git.run("clone", "--progress", *arguments, progress=True)
+    cloned = work.git.run("clone", *work.git.counting, *arguments, progress=True)
     if cloned.code != 0 and f"Remote branch {ref} not found" in cloned.stderr:
         raise NoSuchRef(pin)
     if cloned.code != 0:

@@ -7,12 +7,11 @@ repository of its own.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from vendorws.checkouts.repository import (
     logged_commits,
     operation_in_progress,
     read_config,
+    repositories_above,
     worktree_of,
     worktree_on,
 )
@@ -77,18 +77,21 @@ class Unreadable(VendorwsError):
         super().__init__(f"this user may not read it: {error.strerror}", f"See whose it is: {look}")
 
 
-def begin(runner: Git, pin: Pin) -> Begun | Finding:
-    """What is at the pin's place as far as files tell; for a checkout git must be heard, too."""
+def begin(runner: Git, pin: Pin, above: Mapping[str, Path] | None = None) -> Begun | Finding:
+    """What is at the pin's place as far as files tell; for a checkout git must be heard, too.
+
+    `above` are the `repositories_above` the folder of the checkouts, where that was looked up already.
+    """
     path = runner.vendor / pin.name
     try:
-        ground = _ground(path, runner.home / pin.name)
+        ground = _ground(runner, path, above)
     except PermissionError as error:
         raise Unreadable(path, error) from error
     except OSError as error:
         return Broken(error.strerror or str(error))
     if not isinstance(ground, _Ground):
         return ground
-    return Begun(runner.inside(path).with_environment(_LOOK_ONLY), pin, path, ground)
+    return Begun(runner.inside(path, _LOOK_ONLY), pin, path, ground)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Begun:
 def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
     """The same checkout with what is in the way of a move to `commit`, instead of to the pin. Raises GitFailed."""
     path = runner.vendor / pin.name
-    git = runner.inside(path).with_environment(_LOOK_ONLY)
+    git = runner.inside(path, _LOOK_ONLY)
     changed = _parse_status(_run_status(git, path).text).paths
     found = find_obstacles(git, path, str(checkout.head), commit, changed)
     submodules = replace(checkout.submodules, replaced=found.submodules)
@@ -173,7 +176,7 @@ _STATUS = (
 def first_target(git: Git, pin: Pin) -> Target | None:
     """Where the pin points in a fresh clone, whose folder is the pin's place. Raises GitFailed."""
     path = git.vendor / pin.name
-    ground = _ground(path, git.home / pin.name)
+    ground = _ground(git, path)
     assert isinstance(ground, _Ground)
     inside = git.inside(path)
     return find_target(pin, Fetched(_refs(inside, ground), "origin", inside)) or commit_target(inside, pin, None)
@@ -204,8 +207,10 @@ class _Ground:
     config: Config
 
 
-def _ground(path: Path, here: Path) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
-    """What `path` is; `here` is the same without links on the way to it."""
+def _ground(
+    runner: Git, path: Path, above: Mapping[str, Path] | None = None
+) -> _Ground | Missing | EmptyFolder | Occupied | Symlink | Broken:
+    """What `path` in the folder of the checkouts is. `above` are the `repositories_above` that folder, if known."""
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -214,7 +219,7 @@ def _ground(path: Path, here: Path) -> _Ground | Missing | EmptyFolder | Occupie
         return Symlink(str(path.readlink()))
     if not stat.S_ISDIR(mode):
         return Occupied("a file")
-    if not os.path.lexists(path / ".git"):
+    if not os.path.lexists(f"{path}/.git"):
         names = sorted(os.listdir(path))  # noqa: PTH208  (names are enough)
         what = f"a folder with {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
         return Occupied(what) if names else EmptyFolder()
@@ -225,41 +230,25 @@ def _ground(path: Path, here: Path) -> _Ground | Missing | EmptyFolder | Occupie
         config = read_config(directory)
     except ValueError as error:
         return Broken(str(error))
-    return _not_its_own(path, here, directory, config) or _Ground(directory, config)
+    if above is None:
+        above = repositories_above(runner.home)
+    return _not_its_own(f"{runner.home}/{path.name}", directory, config, above) or _Ground(directory, config)
 
 
-def _not_its_own(path: Path, here: Path, directory: GitDirectory, config: Config) -> Broken | None:
+def _not_its_own(here: str, directory: GitDirectory, config: Config, above: Mapping[str, Path]) -> Broken | None:
     """Why git commands in this folder would act on another one: a repository around it, or a work tree elsewhere."""
-    if directory.is_inside(path):
-        private = common = here / ".git"
-    else:
-        private, common = directory.private.resolve(), directory.common.resolve()
-    for parent in _folders_above(str(here)):
-        around = find_git_directory(Path(parent)) if _may_lead_to(str(common), parent) else ""
-        if isinstance(around, GitDirectory) and around.common.resolve() == common:
-            return Broken(f"its repository is that of {parent}")
-    if private == common and private.name == ".git" and private.parent != here:
-        return Broken(f"its .git is that of {private.parent}")
-    if private != common and (other := worktree_of(directory)).resolve() != here and (other / ".git").exists():
+    private = common = f"{here}/.git"
+    if not directory.is_plain:
+        private, common = os.path.realpath(directory.private), os.path.realpath(directory.common)
+    if (around := above.get(common)) is not None:
+        return Broken(f"its repository is that of {around}")
+    if private == common and private != f"{here}/.git" and private.endswith("/.git"):
+        return Broken(f"its .git is that of {private.removesuffix('/.git')}")
+    if private != common and (other := worktree_of(directory)).resolve() != Path(here) and (other / ".git").exists():
         return Broken(f"it shares its HEAD with the worktree {other}")
-    if config.worktree is not None and (private / config.worktree).resolve() != here:
+    if config.worktree is not None and os.path.realpath(os.path.join(private, config.worktree)) != here:  # noqa: PTH118
         return Broken(f"its core.worktree is {config.worktree}")
     return None
-
-
-def _folders_above(place: str) -> Iterator[str]:
-    while place != (place := os.path.dirname(place)):  # noqa: PTH120  (as text, for it is done for every checkout)
-        yield place
-
-
-def _may_lead_to(common: str, folder: str) -> bool:
-    """Whether a folder's `.git` may be, or stand for, the repository `common`; a plain `.git` is one itself."""
-    dot_git = f"{folder}/.git"
-    try:
-        mode = os.lstat(dot_git).st_mode
-    except OSError:
-        return False
-    return not stat.S_ISDIR(mode) or dot_git == common or Path(dot_git, "commondir").exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +408,8 @@ class _Look:
         """The branch or tag, as far as they were fetched, that the pin may have meant."""
         if self.pin.ref is None or remote is None:
             return None
+        import difflib
+
         folders = (f"refs/remotes/{remote}/", "refs/tags/")
         names = {name for folder in folders for name in self.refs.below(folder)} - {self.pin.ref, "HEAD"}
         return next(iter(difflib.get_close_matches(self.pin.ref, sorted(names), n=1)), None)

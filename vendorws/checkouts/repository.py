@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,22 +24,20 @@ class GitDirectory:
     """Where a checkout keeps its repository. For a linked worktree the two folders differ, else they are one.
 
     `private` holds HEAD, the index and the operation in progress; `common` the refs, objects, config and stashes.
+    With `is_plain` it is one folder and no link, `.git` in the checkout, as a clone has it.
     """
 
     private: Path
     common: Path
-
-    def is_inside(self, checkout: Path) -> bool:
-        """Whether it is a plain `.git` folder in the checkout, as a clone has it."""
-        dot_git = checkout / ".git"
-        return self.private == self.common == dot_git and not dot_git.is_symlink()
+    is_plain: bool = False
 
 
 def find_git_directory(checkout: Path) -> GitDirectory | str:
     """The repository whose top level is `checkout` and no other folder, or why there is none, as one clause."""
     dot_git = checkout / ".git"
     private = dot_git
-    if is_file(f"{dot_git}"):
+    is_folder = stat.S_ISDIR(_mode(f"{dot_git}", os.lstat))
+    if not is_folder and is_file(f"{dot_git}"):
         words = dot_git.read_bytes()[:4096].decode("utf-8", "replace").strip()
         if not words.startswith("gitdir:"):
             return "its .git file does not name a git directory"
@@ -47,7 +45,8 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
         if not private.is_dir():
             return f"its .git file names {private}, which does not exist"
     common = private
-    if is_file(f"{private}/commondir"):
+    shares = is_file(f"{private}/commondir")
+    if shares:
         common = private / (private / "commondir").read_text("utf-8", "replace").strip()
         if not (private / "gitdir").is_file():
             return f"its .git shares {common}, but is no worktree of it"
@@ -55,7 +54,7 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
         return "its .git has no HEAD"
     if not (stat.S_ISDIR(_mode(f"{common}/objects")) and stat.S_ISDIR(_mode(f"{common}/refs"))):
         return "its .git has no objects or no refs"
-    return GitDirectory(private, common)
+    return GitDirectory(private, common, is_folder and not shares)
 
 
 def _is_head(file: str) -> bool:
@@ -65,14 +64,17 @@ def _is_head(file: str) -> bool:
     return words.startswith("ref:") or is_commit or Path(file).is_symlink()
 
 
-def find_orphans(vendor: Path, names: Collection[str]) -> tuple[str, ...]:
-    """The folders below `vendor` that are git checkouts, but of none of the packages `names`; sorted."""
-    try:
-        entries = sorted(entry.name for entry in os.scandir(vendor))
-    except OSError:  # it is not there, or not for us to read: a run says so where it matters
-        return ()
-    others = (name for name in entries if name not in names and not name.startswith("."))
-    return tuple(name for name in others if os.path.lexists(vendor / name / ".git"))
+def repositories_above(folder: Path) -> dict[str, Path]:
+    """The repositories of `folder`, which no link leads to, and of all folders above it, each with its place."""
+    found: dict[str, Path] = {}
+    for place in (folder, *folder.parents):
+        try:
+            directory = find_git_directory(place) if os.path.lexists(place / ".git") else ""
+        except OSError:  # not for us to read: then it is not one of ours
+            continue
+        if isinstance(directory, GitDirectory):
+            found.setdefault(os.path.realpath(directory.common), place)
+    return found
 
 
 def worktree_of(directory: GitDirectory) -> Path:
@@ -162,7 +164,7 @@ class Config:
 
 def read_config(directory: GitDirectory) -> Config:
     """The repository's own config. Raises ValueError where git would not read it either."""
-    values = _parsed(directory.common / "config")
+    values = _parsed(f"{directory.common}/config")
     urls = {name.removeprefix("remote."): urls for name, urls in values.items() if name.startswith("remote.")}
     return Config(
         remotes={name.removesuffix(".url"): found[0] for name, found in urls.items() if name.endswith(".url")},
@@ -176,8 +178,8 @@ def read_config(directory: GitDirectory) -> Config:
 
 def submodule_paths(checkout: Path) -> tuple[str, ...]:
     """The paths that `.gitmodules` lists, relative to the checkout; those that leave it are left out."""
-    file = checkout / ".gitmodules"
-    if not is_file(f"{file}") or file.is_symlink():
+    file = f"{checkout}/.gitmodules"
+    if not is_file(file) or os.path.islink(file):  # noqa: PTH114
         return ()
     try:
         values = _parsed(file)
@@ -199,12 +201,12 @@ def module_directory(place: Path, path: str) -> Path | None:
     return directory if inside and directory.is_dir() else None
 
 
-def _parsed(file: Path) -> dict[str, list[str]]:
+def _parsed(file: str) -> dict[str, list[str]]:
     try:
-        return parse_config(_text(f"{file}"))
+        return parse_config(_text(file))
     except (ValueError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise ValueError(f"{file.name} cannot be read: {why}") from error
+        raise ValueError(f"{os.path.basename(file)} cannot be read: {why}") from error  # noqa: PTH119
 
 
 def _last(values: Mapping[str, list[str]], name: str) -> str | None:
@@ -228,10 +230,10 @@ def is_file(path: str) -> bool:
     return stat.S_ISREG(_mode(path))
 
 
-def _mode(path: str) -> int:
-    """What is there, behind links; 0 is nothing, or a link that leads to itself."""
+def _mode(path: str, look: Callable[[str], os.stat_result] = os.stat) -> int:
+    """What is there, behind links if `look` is os.stat; 0 is nothing, or a link that leads to itself."""
     try:
-        return os.stat(path).st_mode  # noqa: PTH116
+        return look(path).st_mode
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return 0
@@ -246,10 +248,19 @@ def _lines(file: str) -> list[str]:
 
 def _text(file: str) -> str:
     try:
-        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
-            return stream.readall().decode("utf-8", "replace")
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            chunks = [os.read(descriptor, _CHUNK)]
+            while len(chunks[-1]) == _CHUNK:
+                chunks.append(os.read(descriptor, _CHUNK))
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # `foo` is a folder where `foo/bar` is a ref
         return ""
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+_CHUNK = 1 << 16  # bytes; nearly every file of git's is shorter
 
 
 class ListedRefs:

@@ -10,51 +10,30 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from vendorws.checkouts import halfway, moves
-from vendorws.checkouts.cache import Cache
-from vendorws.checkouts.observation import Begun, begin, observe
-from vendorws.checkouts.plan import Wish, decide, needs_remote
-from vendorws.checkouts.rescue import run_name
-from vendorws.checkouts.targets import Asked, find_target
+from vendorws.checkouts.crew import Crew, Display, Options
+from vendorws.checkouts.plan import decide, needs_remote
 from vendorws.errors import ExitCode, UsageError, VendorwsError
 from vendorws.files import write_atomically, writing
-from vendorws.git_client.command import Git
+from vendorws.git_client.command import MOST_SESSIONS
 from vendorws.git_client.failures import as_failure
-from vendorws.git_client.network import Network, Route, can_ask
-from vendorws.git_client.processes import Command, Finished, Processes, Stopped, WouldWait
-from vendorws.git_client.ssh import MOST_SESSIONS
+from vendorws.git_client.processes import Command, Finished, WouldWait
 from vendorws.lock import workspace_lock
-from vendorws.model import (
-    Checkout,
-    Clone,
-    EmptyFolder,
-    Failure,
-    Finding,
-    Keep,
-    Missing,
-    Move,
-    Outcome,
-    Pin,
-    Refuse,
-    Retarget,
-    State,
-    Step,
-    Target,
-    Tips,
-)
+from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget
 from vendorws.redaction import redact
 from vendorws.settings import Settings
+
+if TYPE_CHECKING:
+    from vendorws.checkouts.observation import Begun
+    from vendorws.git_client.network import Network, Route
 
 _T = TypeVar("_T")
 
@@ -63,44 +42,6 @@ DEFAULT_JOBS = MOST_SESSIONS
 
 LOOKING_JOBS = 2 * (os.cpu_count() or 1)
 """Repositories that are looked at at a time."""
-
-_MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodules; more would be a loop
-
-
-class Display(Protocol):
-    """Where progress goes; every method is called on the main thread. `wants_progress`: what git counts, too."""
-
-    wants_progress: bool
-
-    def progress(self, pin: Pin, text: str) -> None: ...
-
-    def finished(self, outcome: Outcome) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def paused(self) -> AbstractContextManager[None]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run: `jobs` repositories at a time (None: as many as were measured to be best), `timeout` in seconds
-    for each, and whether to change anything.
-
-    `at` gives the path to type for a pin's checkout in the commands that are suggested, `project` the options to type
-    where the project is not the one around. `cache` is the folder of the mirrors that clones borrow from (absolute),
-    `filter` what they leave on the remote.
-    """
-
-    wish: Wish
-    jobs: int | None
-    timeout: float
-    dry_run: bool
-    wait: bool
-    trace: Callable[[str], None] | None
-    at: Callable[[Pin], str]
-    project: tuple[str, ...] = ()
-    cache: Path | None = None
-    filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,44 +97,12 @@ def _sweep(vendor: Path) -> None:
     """Remove what a run that died left behind; the lock tells that no other run is alive."""
     for entry in vendor.iterdir():
         if entry.name.startswith(".") and ".partial-" in entry.name and entry.is_dir() and not entry.is_symlink():
-            moves.remove_partial(entry)
+            from vendorws.checkouts.moves import remove_partial
+
+            remove_partial(entry)
 
 
 # -- threads ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Crew:
-    """What the workers of one run share. `events` are things to do on the main thread."""
-
-    settings: Settings
-    options: Options
-    run: str
-    look_only: bool
-    fetch: bool
-    display: Display
-    processes: Processes = field(default_factory=Processes)
-    events: SimpleQueue[Callable[[], None]] = field(default_factory=SimpleQueue)
-
-    @cached_property
-    def folder(self) -> Path:
-        """Where git runs that is not for one checkout."""
-        return self.settings.vendor if self.settings.vendor.is_dir() else self.settings.root
-
-    def git(self, pin: Pin | None = None) -> Git:
-        return Git(
-            vendor=self.settings.vendor,
-            cwd=self.folder,
-            processes=self.processes,
-            timeout=self.options.timeout,
-            deadline=time.monotonic() + self.options.timeout,
-            watch=partial(self.tell, pin) if pin is not None and self.display.wants_progress else None,
-            trace=self.options.trace,
-        )
-
-    def tell(self, pin: Pin, text: str) -> None:
-        """Show how far a repository is."""
-        self.events.put(partial(self.display.progress, pin, text))
 
 
 def _run(
@@ -205,8 +114,7 @@ def _run(
     look_only: bool = False,
     fetch: bool = True,
 ) -> Result:
-    run = run_name(datetime.now(timezone.utc), os.urandom(2).hex())
-    crew = _Crew(settings, options, run, look_only, fetch, display)
+    crew = Crew(settings, options, look_only, fetch, display)
     with closing(_Foreman(crew, pins)) as foreman:
         try:
             foreman.work()
@@ -224,7 +132,7 @@ class _Foreman:
     brought to its place by a worker, who waits mostly for another machine.
     """
 
-    def __init__(self, crew: _Crew, pins: Sequence[Pin]) -> None:
+    def __init__(self, crew: Crew, pins: Sequence[Pin]) -> None:
         jobs = crew.options.jobs
         self.crew, self.pins = crew, pins
         self.looks_at_a_time = jobs or LOOKING_JOBS
@@ -237,7 +145,8 @@ class _Foreman:
         self.brought: dict[Pin, Future[Outcome]] = {}
         self.seen: dict[Pin, Outcome] = {}
         self.checkout: Path | None = None
-        self.asks = can_ask()
+        self.prepared = False
+        self.asks = sys.stdin.isatty() and sys.stderr.isatty()  # for what ssh or git may want to know
 
     def work(self) -> None:
         """Until every pin has its outcome. Raises KeyboardInterrupt."""
@@ -249,9 +158,20 @@ class _Foreman:
             self.crew.events.get()()
 
     def looks(self) -> Iterator[tuple[tuple[Pin, Begun], Command]]:
-        """What git is to be asked about each checkout; where there is none, the look has ended already."""
+        """What git is to be asked about each checkout.
+
+        What is not there needs no look, so its server is called at once: to load what looks takes as long as that call.
+        """
+        there = {pin for pin in self.pins if _is_there(self.crew.settings.vendor / pin.name)}
         for pin in self.pins:
-            begun = _guarded(partial(begin, self.crew.git(pin), pin))
+            if pin not in there:
+                self.looked(pin, Missing())
+        from vendorws.checkouts.observation import Begun, begin
+        from vendorws.checkouts.repository import repositories_above
+
+        above = repositories_above(self.crew.git().home)
+        for pin in filter(there.__contains__, self.pins):
+            begun = _guarded(partial(begin, self.crew.git(pin), pin, above))
             if isinstance(begun, Begun):
                 yield (pin, begun), begun.status()
             else:
@@ -299,6 +219,16 @@ class _Foreman:
         if is_first and not self.asks:
             call = partial(self.network.contact, pin.url, ask=False)
             self.hand_out(self.callers, call, partial(self.contacted, server))
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Use the time that a server takes to let us in."""
+        if self.prepared:
+            return
+        self.prepared = True
+        self.way  # noqa: B018  (what it is to load)
+        if self.crew.options.meanwhile is not None:
+            self.crew.options.meanwhile()
 
     def ask_each_server(self) -> None:
         """On a terminal the servers are contacted here, one by one, where each may ask for what it needs."""
@@ -320,14 +250,27 @@ class _Foreman:
 
     def bring(self, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> None:
         if self.crew.look_only and not self.crew.fetch:
-            self.seen[pin] = _seen(self.crew, pin, look)
+            self.seen[pin] = self.crew.seen(pin, look)
             self.crew.display.finished(self.seen[pin])
         else:
-            work = partial(_bring, self.crew, pin, look, route)
+            work = partial(self.way, pin, look, route)
             self.brought[pin] = self.hand_out(self.bringers, work, self.crew.display.finished)
+
+    # What only work beyond a look needs is loaded when there is some: most of the time it is `status` that is asked.
+
+    @cached_property
+    def way(self) -> Callable[[Pin, Finding | Failure, Route | Failure | None], Outcome]:
+        from datetime import datetime, timezone
+
+        from vendorws.checkouts.journey import bring
+        from vendorws.checkouts.rescue import run_name
+
+        return partial(bring, self.crew, run_name(datetime.now(timezone.utc), os.urandom(2).hex()))
 
     @cached_property
     def network(self) -> Network:
+        from vendorws.git_client.network import Network
+
         return Network(self.crew.git(), self.checkout)
 
     def stop(self) -> None:
@@ -357,7 +300,15 @@ class _Foreman:
         return Outcome(pin, (), None, None, failure, 0.0)
 
 
-# -- one pin ---------------------------------------------------------------------------------------------------
+def _is_there(place: Path) -> bool:
+    """Whether a look may find something; what cannot be told without one, it tells."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _guarded(look: Callable[[], _T]) -> _T | Failure:
@@ -368,7 +319,7 @@ def _guarded(look: Callable[[], _T]) -> _T | Failure:
         return as_failure(error)
 
 
-def _will_talk(crew: _Crew, pin: Pin, look: Finding) -> bool:
+def _will_talk(crew: Crew, pin: Pin, look: Finding) -> bool:
     """Whether there is something to ask or to get for a pin."""
     if not crew.fetch:
         return False
@@ -376,95 +327,3 @@ def _will_talk(crew: _Crew, pin: Pin, look: Finding) -> bool:
         return not (crew.options.dry_run or crew.look_only)
     step = decide(pin, look, crew.options.wish, at="")
     return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
-
-
-def _seen(crew: _Crew, pin: Pin, look: Finding | Failure) -> Outcome:
-    """Where it stands; nobody is to do anything about it."""
-    if isinstance(look, Failure):
-        return Outcome(pin, (), None, None, look, 0.0)
-    return Outcome(pin, (), _verdict(crew, pin, look), look, None, 0.0)
-
-
-def _verdict(crew: _Crew, pin: Pin, finding: Finding) -> Step:
-    options = crew.options
-    return decide(pin, finding, options.wish, at=options.at(pin), project=options.project)
-
-
-def _bring(crew: _Crew, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
-    """To its place; `route` is the way to its server, if that is needed, or why there is none."""
-    start = time.monotonic()
-    if isinstance(look, Failure):
-        return _seen(crew, pin, look)
-    crew.tell(pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking")
-    git = crew.git(pin)
-    if isinstance(route, Route):
-        git = replace(git.with_environment({"GIT_SSH_COMMAND": route.ssh}), sessions=route.sessions)
-    cache = Cache(crew.options.cache) if crew.options.cache else None
-    journey = _Journey(crew, moves.Work(git, pin, crew.run, cache, crew.options.filter), look)
-    failure = route if isinstance(route, Failure) else None
-    try:
-        if failure is None:
-            journey.go()
-    except Stopped:
-        failure = Failure("interrupted", "", "", ExitCode.INTERRUPTED)
-    except (VendorwsError, OSError) as error:
-        failure = as_failure(error)
-    return Outcome(pin, tuple(journey.done), journey.verdict(), journey.finding, failure, time.monotonic() - start)
-
-
-class _Journey:
-    """One pin on its way: the finding is replaced by a newer one after each step, nothing else changes."""
-
-    def __init__(self, crew: _Crew, work: moves.Work, look: Finding) -> None:
-        self.crew, self.work, self.finding = crew, work, look
-        self.done: list[Move] = []
-        self.tips: Tips | None = None
-
-    def verdict(self) -> Step:
-        return _verdict(self.crew, self.work.pin, self.finding)
-
-    def go(self) -> None:
-        """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
-        asked = not self.crew.fetch
-        for _ in range(_MOST_STEPS):
-            if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
-                asked = True
-                self.learn()
-            step = self.verdict()
-            if isinstance(step, Keep | Refuse) or self.crew.options.dry_run or self.crew.look_only:
-                break
-            moves.apply(self.work, step, self.finding if isinstance(self.finding, Checkout) else None)
-            self.done.append(step)
-            asked = not isinstance(step, Retarget)
-            self.tips = None if isinstance(step, Clone | Retarget) else self.tips
-            self.finding = observe(self.work.git, self.work.pin, self.tips)
-        self.adopt()
-
-    def learn(self) -> None:
-        """Ask the remote, bring in what is news, and look again if there was any."""
-        checkout = self.finding
-        assert isinstance(checkout, Checkout)
-        assert checkout.remote is not None
-        self.tips = moves.ask(self.work, checkout.remote)
-        target = find_target(self.work.pin, Asked(self.tips))
-        if target is not None and target == checkout.target and not checkout.shallow:
-            return
-        if self.crew.options.dry_run:
-            self.look_aside(checkout.remote, target)
-            return
-        with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
-            moves.fetch(self.work, checkout, target)
-        self.finding = observe(self.work.git, self.work.pin, self.tips)
-        if isinstance(self.finding, Checkout) and self.finding.gone != checkout.gone:
-            moves.note_gone(self.work, self.finding)
-
-    def look_aside(self, remote: str, target: Target | None) -> None:
-        with moves.set_aside(self.work) as aside:
-            moves.fetch_objects(aside, remote, target)
-            self.finding = observe(aside.git, aside.pin, self.tips)
-
-    def adopt(self) -> None:
-        """A checkout that is at its pin is ours from now on, whoever made it."""
-        quiet = self.crew.options.dry_run or self.crew.look_only
-        if not quiet and isinstance(self.finding, Checkout) and self.verdict().state is State.IN_SYNC:
-            moves.adopt(self.work, self.finding)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
 
     from vendorws.images.audit import Report
     from vendorws.images.source import Advance
@@ -45,13 +44,12 @@ def audit(
       podman save app | vendorws audit -   from wherever it is
       vendorws audit app:latest --builder  the stages that it was copied from
     """
-    from vendorws import terminal
     from vendorws.errors import UsageError
     from vendorws.images import report as audit_report
 
     if not image:  # of a variable that is not set
         raise UsageError("IMAGE is empty.", "Name an image of the engine, an archive, a folder, or - for a pipe.")
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     report = _with_builders(image, project, err) if builder else _looked_through([image], err)
     if as_json:
         sys.stdout.write(json.dumps(audit_report.document(report), indent=2) + "\n")
@@ -60,7 +58,7 @@ def audit(
     raise typer.Exit(int(audit_report.exit_code(report)))
 
 
-def _with_builders(image: str, project: Path | None, err: Console) -> Report:
+def _with_builders(image: str, project: Path | None, err: Screen) -> Report:
     from vendorws.errors import UsageError
     from vendorws.images.audit import with_leftovers
     from vendorws.images.builders import leftovers
@@ -76,7 +74,7 @@ def _with_builders(image: str, project: Path | None, err: Console) -> Report:
         return with_leftovers(_looked_through([image, *left.images], err), left)
 
 
-def _looked_through(images: Sequence[str], err: Console) -> Report:
+def _looked_through(images: Sequence[str], err: Screen) -> Report:
     from vendorws.images.audit import audit as look_through
     from vendorws.images.source import opened, shown, size_of
 
@@ -85,16 +83,16 @@ def _looked_through(images: Sequence[str], err: Console) -> Report:
 
 
 @contextmanager
-def _progress(err: Console, image: str, total: int | None) -> Iterator[Advance]:
+def _progress(err: Screen, image: str, total: int | None) -> Iterator[Advance]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(*columns, console=err.console, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"reading {image}", total=total)
         yield lambda size: progress.advance(task, size)
 
 
-def _show(out: Console, err: Console, report: Report) -> None:
+def _show(out: Screen, err: Screen, report: Report) -> None:
     from rich.text import Text
 
     from vendorws.images import report as audit_report

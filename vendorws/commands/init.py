@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
 
     from vendorws.scaffold import Access, Change
     from vendorws.settings import Settings
@@ -46,7 +45,7 @@ def init(
       vendorws init --keyless --python 3.12   the build takes vendor/ as it is
       vendorws init --dry-run                 only show it
     """
-    from vendorws import scaffold, terminal
+    from vendorws import scaffold
     from vendorws.settings import read_settings
 
     settings = read_settings(Path.cwd(), project=project)
@@ -55,7 +54,7 @@ def init(
     scaffold.check(wishes)
     plan = scaffold.plan(scaffold.look(settings), wishes)
     changes = (*plan.changes, *_git_config(settings, access))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=False)
     show(out, changes)
     if not dry_run:
@@ -91,7 +90,7 @@ def _git_config(settings: Settings, access: Access) -> tuple[Change, ...]:
     return (Change(path, None, plan.new.encode()),) if plan.old is None else ()
 
 
-def show(out: Console, changes: Sequence[Change]) -> None:
+def show(out: Screen, changes: Sequence[Change]) -> None:
     """Every change as a diff; on a terminal what is added is green. Elsewhere it is what `git apply -p0` takes."""
     from rich.text import Text
 
@@ -99,7 +98,7 @@ def show(out: Console, changes: Sequence[Change]) -> None:
 
     text = "".join(scaffold.diff(change) for change in changes)
     if not out.is_terminal:
-        out.file.write(text)  # rich would make blanks of tabs
+        out.stream.write(text)  # rich would make blanks of tabs
         return
     for row in text.splitlines():
         style = "bold" if row[:3] in _HEADS else "green" if row.startswith("+") else ""
@@ -109,7 +108,7 @@ def show(out: Console, changes: Sequence[Change]) -> None:
 _HEADS = ("---", "+++")
 
 
-def _say_what_was_done(err: Console, changes: Sequence[Change], steps: Sequence[str], *, dry_run: bool) -> None:
+def _say_what_was_done(err: Screen, changes: Sequence[Change], steps: Sequence[str], *, dry_run: bool) -> None:
     names = ", ".join(change.path for change in changes)
     if not changes:
         err.print("Everything is there; nothing was written.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
     from vendorws.keyless.advice import Advice
@@ -37,7 +38,6 @@ def keyless(
 
         vendorws keyless --check && docker compose build
     """
-    from vendorws import terminal
     from vendorws.errors import ExitCode
     from vendorws.git_client.command import require_git
     from vendorws.keyless.advice import inspect
@@ -59,7 +59,7 @@ def keyless(
     if as_json:
         typer.echo(json.dumps(_document(plan, state, advice, builds), indent=2))
     else:
-        err = terminal.console(sys.stderr)
+        err = Screen(sys.stderr)
         for found in advice:
             err.print(_sentence(found))
         if not quiet:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vendorws.model import Requirements
 
 
@@ -35,14 +34,13 @@ def list_requirements(
 
         vendorws list --json | jq '.requirements[] | select(.vendored)'
     """
-    from vendorws import terminal
     from vendorws.errors import ExitCode, RequirementsError
     from vendorws.requirement_files import listing
     from vendorws.requirement_files.pins import read_requirements
     from vendorws.settings import read_settings
 
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=as_json)
     found = read_requirements(settings)
     if as_json:
@@ -55,7 +53,7 @@ def list_requirements(
         raise RequirementsError(found.errors)
 
 
-def show(out: Console, found: Requirements) -> None:
+def show(out: Screen, found: Requirements) -> None:
     """One line for each requirement; on a terminal it is shortened so that it fits."""
     from rich.text import Text
 

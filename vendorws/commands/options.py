@@ -14,10 +14,9 @@ import typer
 from vendorws.redaction import redact
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vendorws.errors import UsageError, VendorwsError
     from vendorws.model import Pin, Problem
+    from vendorws.screen import Screen
     from vendorws.settings import Settings
 
 
@@ -96,7 +95,7 @@ def shown_path(root: Path) -> Path:
     return Path(os.path.relpath(root, Path.cwd()))
 
 
-def name_project(err: Console, settings: Settings, project: Path | None, *, quiet: bool) -> None:
+def name_project(err: Screen, settings: Settings, project: Path | None, *, quiet: bool) -> None:
     """Say which project it is where nobody named it and it is not the folder that one is in."""
     here = shown_path(settings.root)
     if project is None and here != Path() and not quiet:
@@ -121,7 +120,7 @@ class Tracer:
         sys.stderr.write(f"+ {line}\n")
 
 
-def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
+def warn(err: Screen, warnings: Sequence[Problem], *, quiet: bool) -> None:
     """Say what a pip of today would read otherwise."""
     if quiet:
         return
@@ -131,7 +130,7 @@ def warn(err: Console, warnings: Sequence[Problem], *, quiet: bool) -> None:
             err.print(redact(f"  {problem.hint}"))
 
 
-def print_error(err: Console, error: VendorwsError) -> None:
+def print_error(err: Screen, error: VendorwsError) -> None:
     """An expected failure: its sentence, and the next action below it."""
     err.print(redact(f"error: {error.message}"))
     if error.hint:

@@ -11,6 +11,7 @@ import typer
 
 from vendorws.commands import options as shared
 from vendorws.compose.mounts import Mode
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
     from vendorws.compose.override import OverridePlan, Survey
@@ -56,7 +57,7 @@ def override(
     if stdout + check + remove > 1:
         raise UsageError("--stdout, --check and --remove are three different things.", "Give one of them.")
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    err = terminal.console(sys.stderr)
+    err = Screen(sys.stderr)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     found = survey_of_nothing(settings) if remove else _survey(settings, mode)
     plan = None if stdout else plan_override(found)

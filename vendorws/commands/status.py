@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import PlainProgress, Screen
 
 
 def status(
@@ -35,10 +36,10 @@ def status(
       vendorws status --fetch         ask the remotes first
       vendorws status --exit-code && docker compose build
     """
-    from vendorws import report, terminal
+    from vendorws import report
+    from vendorws.checkouts.crew import Options
+    from vendorws.checkouts.orphans import find_orphans
     from vendorws.checkouts.plan import Wish
-    from vendorws.checkouts.repository import find_orphans
-    from vendorws.checkouts.sync import Options
     from vendorws.checkouts.sync import status as run
     from vendorws.errors import ExitCode
     from vendorws.git_client.command import require_git
@@ -48,7 +49,7 @@ def status(
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     requirements = read_valid_requirements(settings)
     pins = shared.select(requirements.pins, names)
@@ -63,11 +64,13 @@ def status(
         at=lambda pin: str(here / pin.path),
         project=shared.typed_project(project, requirement),
     )
-    result = run(settings, pins, how, terminal.PlainProgress(err, quiet=quiet), fetch=fetch)
+    result = run(settings, pins, how, PlainProgress(err, quiet=quiet), fetch=fetch)
     orphans = find_orphans(settings.vendor, {pin.name for pin in asked_for(settings, requirements.pins)})
     if as_json:
         out.print(json.dumps(report.document("status", result.outcomes, orphans), indent=2))
     else:
+        from vendorws import terminal
+
         shown = [outcome for outcome in result.outcomes if not quiet or report.off_pin([outcome])]
         terminal.print_rows(out, [report.status_row(outcome) for outcome in shown])
         if not (names or quiet):

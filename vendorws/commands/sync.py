@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import PlainProgress, Screen, is_live
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
-
-    from vendorws.checkouts.sync import Options, Result
+    from vendorws.checkouts.crew import Display, Options
+    from vendorws.checkouts.sync import Result
     from vendorws.errors import ExitCode
     from vendorws.model import Pin, Requirements
     from vendorws.settings import Settings
@@ -52,10 +52,10 @@ def sync(
       vendorws sync acme-billing --switch   back to the pin, if clean
       vendorws sync --dry-run               only say what would be done
     """
-    from vendorws import report, terminal
+    from vendorws import report
+    from vendorws.checkouts.crew import Options
+    from vendorws.checkouts.orphans import find_orphans
     from vendorws.checkouts.plan import Wish
-    from vendorws.checkouts.repository import find_orphans
-    from vendorws.checkouts.sync import Options
     from vendorws.checkouts.sync import sync as run
     from vendorws.git_client.command import require_git
     from vendorws.model import VENDOR
@@ -64,7 +64,7 @@ def sync(
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     requirements = read_valid_requirements(settings)
     pins = shared.select(requirements.pins, names)
@@ -81,10 +81,9 @@ def sync(
         project=shared.typed_project(project, requirement),
         cache=checked_folder(Path.cwd(), cache, name="--cache") if cache else settings.cache,
         filter=checked_filter(filter_spec) if filter_spec else settings.filter,
+        meanwhile=prepare,
     )
-    live = terminal.is_live(err, quiet=quiet or verbose)
-    display = terminal.LiveProgress(err, len(pins)) if live else terminal.PlainProgress(err, quiet=quiet)
-    with display.shown() if isinstance(display, terminal.LiveProgress) else nullcontext():
+    with progress(err, len(pins), quiet=quiet, verbose=verbose) as display:
         result = run(settings, pins, how, display)
     codes = [report.exit_code(result.outcomes, interrupted=result.interrupted)]
     wanted = asked_for(settings, requirements.pins)
@@ -103,7 +102,26 @@ def sync(
     raise typer.Exit(int(report.worst(codes)))
 
 
-def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequence[str], *, quiet: bool) -> None:
+@contextmanager
+def progress(err: Screen, total: int, *, quiet: bool, verbose: bool) -> Iterator[Display]:
+    """What is shown of `total` repositories on the way: live, where somebody sees it and nothing else is in the way."""
+    if not is_live(err, quiet=quiet or verbose):
+        yield PlainProgress(err, quiet=quiet)
+        return
+    from vendorws.terminal import LiveProgress
+
+    display = LiveProgress(err, total)
+    with display.shown():
+        yield display
+
+
+def prepare() -> None:
+    """Load what is needed at the end, while a server takes its time to let us in."""
+    from vendorws import report, terminal  # noqa: F401
+    from vendorws.compose import override  # noqa: F401
+
+
+def show(out: Screen, err: Screen, result: Result, how: Options, orphans: Sequence[str], *, quiet: bool) -> None:
     """A line for each repository, then what failed or waits for the developer, then the count.
 
     `orphans` are the paths of the checkouts that no line asks for.
@@ -134,7 +152,7 @@ def show(out: Console, err: Console, result: Result, how: Options, orphans: Sequ
         terminal.print_wrapped(out, report.summary(result.outcomes, dry_run=how.dry_run))
 
 
-def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, quiet: bool) -> ExitCode:
+def write_override(settings: Settings, pins: Sequence[Pin], err: Screen, *, quiet: bool) -> ExitCode:
     """Bring the override up to date with the checkouts that are there, and say what the exit code must tell of it."""
     from vendorws import terminal
     from vendorws.compose.override import existing_checkouts, update_override
@@ -154,7 +172,7 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Console, *, qui
     return ExitCode.DONE
 
 
-def refresh_keyless(settings: Settings, requirements: Requirements, err: Console, *, quiet: bool) -> ExitCode:
+def refresh_keyless(settings: Settings, requirements: Requirements, err: Screen, *, quiet: bool) -> ExitCode:
     """Bring the config for builds without a key up to date, in a project that has one."""
     from vendorws.errors import ExitCode, VendorwsError
     from vendorws.keyless.config import CONFIG

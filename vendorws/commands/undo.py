@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vendorws.checkouts.undo import Result, Undone
     from vendorws.errors import ExitCode
 
@@ -39,7 +38,6 @@ def undo(
       vendorws undo                   put it all back
       vendorws undo acme-billing      put one repository back
     """
-    from vendorws import terminal
     from vendorws.checkouts import undo
     from vendorws.git_client.command import require_git
     from vendorws.requirement_files.pins import read_valid_requirements
@@ -48,7 +46,7 @@ def undo(
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     pins = shared.select(read_valid_requirements(settings).pins, names)
-    out, err = terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value)
+    out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     shared.name_project(err, settings, project, quiet=as_json)
     here = shared.shown_path(settings.root)
     how = undo.Options(
@@ -67,7 +65,7 @@ def undo(
     raise typer.Exit(int(exit_code(undone)))
 
 
-def show(out: Console, err: Console, undone: Undone, *, dry_run: bool) -> None:
+def show(out: Screen, err: Screen, undone: Undone, *, dry_run: bool) -> None:
     """The run, a line for each repository, what failed, and the command for each that waits for the developer."""
     from vendorws.checkouts.undo import Leave, when
     from vendorws.errors import visible

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.screen import Screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vendorws.proof.prove import Proof
 
 
@@ -48,7 +47,6 @@ def verify(
       vendorws verify app             only this one
       vendorws verify --json          for programs; exits with 1 when one is not
     """
-    from vendorws import terminal
     from vendorws.proof import report as verify_report
     from vendorws.proof.prove import prove
     from vendorws.proof.verdicts import exit_code
@@ -61,11 +59,11 @@ def verify(
     if as_json:
         typer.echo(json.dumps(verify_report.document(proof), indent=2))
     else:
-        _show(terminal.console(sys.stdout, color.value), terminal.console(sys.stderr, color.value), proof, quiet=quiet)
+        _show(Screen(sys.stdout, color.value), Screen(sys.stderr, color.value), proof, quiet=quiet)
     raise typer.Exit(int(exit_code(proof.verdicts)))
 
 
-def _show(out: Console, err: Console, proof: Proof, *, quiet: bool) -> None:
+def _show(out: Screen, err: Screen, proof: Proof, *, quiet: bool) -> None:
     from rich.text import Text
 
     from vendorws.proof import report as verify_report

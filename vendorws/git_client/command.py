@@ -22,6 +22,9 @@ from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
 from vendorws.git_client.processes import NEVER, Command, Finished, Processes
 from vendorws.redaction import redact
 
+MOST_SESSIONS = 10
+"""What an OpenSSH server allows at a time by default: sessions on one connection, connections not yet let in."""
+
 # Settings that hold for every command, whatever the user configured:
 _ALWAYS = (
     "protocol.ext.allow=never",  # a URL must never be a command
@@ -57,9 +60,13 @@ class Git:
     watch: Callable[[str], None] | None = None
     trace: Callable[[str], None] | None = None
 
-    def inside(self, checkout: Path) -> Git:
-        """The same, inside a folder that was proved to be a checkout: that folder is its work tree, nothing else."""
-        return replace(self, cwd=checkout, environment={**self.environment, "GIT_WORK_TREE": str(checkout)})
+    def inside(self, checkout: Path, extra: Mapping[str, str] | None = None) -> Git:
+        """The same, inside a folder that was proved to be a checkout: that folder is its work tree, nothing else.
+
+        `extra` is more for the environment.
+        """
+        environment = {**self.environment, **(extra or {}), "GIT_WORK_TREE": str(checkout)}
+        return replace(self, cwd=checkout, environment=environment)
 
     def with_environment(self, extra: Mapping[str, str]) -> Git:
         """The same with more in the environment."""
@@ -109,6 +116,14 @@ class Git:
         if finished.code != 0:
             raise GitFailed(_shown(arguments), finished.code, finished.stderr)
         return finished.text
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """The option with which `clone`, `fetch` and `submodule update` count aloud, where somebody watches.
+
+        Each number costs its server and this process a moment, which tells where there are many repositories.
+        """
+        return () if self.watch is None else ("--progress",)
 
     @property
     def home(self) -> Path:

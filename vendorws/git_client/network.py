@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,10 +13,10 @@ from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
 
 from vendorws.errors import ExitCode
-from vendorws.git_client.command import Git, NetworkConfig, contact, network_config, patiently
+from vendorws.git_client.command import MOST_SESSIONS, Git, NetworkConfig, contact, network_config, patiently
 from vendorws.git_client.failures import GitFailed, GitTimedOut, as_failure, is_passing
 from vendorws.git_client.processes import NEVER
-from vendorws.git_client.ssh import MOST_SESSIONS, SharedConnections, SshCommand, socket_folder, ssh_command
+from vendorws.git_client.ssh import SharedConnections, SshCommand, socket_folder, ssh_command
 from vendorws.git_client.urls import SshDestination, rewritten, server, ssh_destination
 from vendorws.model import Failure
 
@@ -28,11 +27,6 @@ class Route:
 
     ssh: str
     sessions: AbstractContextManager[object]
-
-
-def can_ask() -> bool:
-    """Whether somebody is there to answer what ssh or git may ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 class Network:

@@ -91,18 +91,24 @@ class Processes:
         waiting = iter(commands)
         running: dict[_Conversation, _Key] = {}
         with selectors.PollSelector() as selector:
+
+            def fill_up() -> None:
+                for key, command in islice(waiting, at_a_time - len(running)):
+                    running[_Conversation(self._start(command), command, selector)] = key
+
             try:
-                while True:
-                    for key, command in islice(waiting, at_a_time - len(running)):
-                        running[_Conversation(self._start(command), command, selector)] = key
-                    if not running:
-                        return
+                fill_up()
+                while running:
                     soonest = min(conversation.deadline for conversation in running)
                     for ready, _ in selector.select(max(0.0, min(_TICK, soonest - time.monotonic()))):
                         ready.data(ready.fd)
                     for conversation in [held for held in running if held.is_over(stopped=self.stopped)]:
-                        key, finished = running.pop(conversation), conversation.finish()
-                        self._forget(conversation)
+                        key = running.pop(conversation)
+                        try:
+                            fill_up()  # while this one ends, and before the one who asks thinks about it
+                        finally:
+                            finished = conversation.finish()
+                            self._forget(conversation)
                         if self.stopped:
                             raise Stopped
                         yield key, finished

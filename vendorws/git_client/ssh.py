@@ -27,9 +27,6 @@ from pathlib import Path, PurePath
 from vendorws.git_client.processes import Command, Finished, Processes
 from vendorws.git_client.urls import SshDestination
 
-MOST_SESSIONS = 10
-"""What an OpenSSH server allows at a time by default: sessions on one connection, connections not yet let in."""
-
 _MASTER = "-N -T -a -x -o ControlMaster=yes -o ControlPersist=600 -o ClearAllForwardings=yes"
 _LONGEST_FOLDER = 36  # a socket's path has at most 104 characters: folder / 9 and 40 of ours . 16 of ssh's own, NUL
 _ANSWER = 10.0  # seconds for a client to say what it is configured to do

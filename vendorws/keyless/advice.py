@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from vendorws.checkouts.crew import Options
 from vendorws.checkouts.plan import Wish
-from vendorws.checkouts.sync import Options, status
+from vendorws.checkouts.sync import status
 from vendorws.git_client.command import Git
 from vendorws.keyless.build import ImageBuild, hidden_parts
 from vendorws.keyless.plan import KeylessPlan, has_secret, submodules

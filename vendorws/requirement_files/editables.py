@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -175,11 +176,23 @@ def _by_path(url: str) -> Asked:
     return Asked("local", url, None if bound else egg, until=(bound,) if bound else ())
 
 
-def read_egg(egg: str) -> tuple[Pep508, Bound | None]:
+@dataclass(frozen=True, slots=True)
+class Egg:
+    """What `egg=` may say, as packaging would read it; nearly always it is a name alone, which needs no reading."""
+
+    name: str
+    extras: Collection[str] = ()
+    marker: Marker | None = None
+    url: str | None = None
+
+
+def read_egg(egg: str) -> tuple[Egg | Pep508, Bound | None]:
     """What stands behind `egg=`, and from when on pip refuses it, when it is more than a name. Raises Wrong."""
+    if NAME.fullmatch(egg):
+        return Egg(egg), None
     named = read_direct(egg) or _pep508(egg)
     if named is not None:
-        return named, None if NAME.fullmatch(egg) else _UNTIL_EGG
+        return named, _UNTIL_EGG
     legacy = read_legacy(egg)
     if legacy is None:
         raise Wrong(f"egg={egg} is no package name.", USAGE)

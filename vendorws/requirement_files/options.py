@@ -47,6 +47,8 @@ def split_options(text: str) -> tuple[str, str]:
 def read_options(options: str) -> Given:
     """By today's pip; where it refuses, by an earlier one. Raises NoOption."""
     words = _words(options)
+    if len(words) == 2 and words[0] in _EDITABLE:  # nearly all lines with options; optparse takes longer to say so
+        return Given((), (), (words[1],), (), require_hashes=False, no_require_hashes=False, former=(), words=())
     try:
         values, loose = _parser(former=False).parse_args(words, _no_values())
     except NoOption:
@@ -65,6 +67,7 @@ def read_options(options: str) -> Given:
     )
 
 
+_EDITABLE = ("-e", "--editable")
 _SHELL = re.compile(r"[\"'\\]")
 _WORD = re.compile(r"[^ \t\r\n]+")
 
@@ -84,7 +87,7 @@ def _words(options: str) -> list[str]:
 _LISTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("-r", "--requirement"), "requirements"),
     (("-c", "--constraint"), "constraints"),
-    (("-e", "--editable"), "editables"),
+    (_EDITABLE, "editables"),
     (("--hash",), "hashes"),
     (("-C", "--config-settings"), "settings"),
     (("--no-binary", "--only-binary"), "binaries"),

@@ -1,0 +1,118 @@
+"""One pin on its way: ask its remote where that matters, then step after step until it is in its place."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+
+from vendorws.checkouts import halfway, moves
+from vendorws.checkouts.cache import Cache
+from vendorws.checkouts.crew import Crew
+from vendorws.checkouts.observation import observe
+from vendorws.checkouts.plan import needs_remote
+from vendorws.checkouts.targets import Asked, find_target
+from vendorws.errors import ExitCode, VendorwsError
+from vendorws.git_client.failures import as_failure
+from vendorws.git_client.network import Route
+from vendorws.git_client.processes import Stopped
+from vendorws.model import (
+    Checkout,
+    Clone,
+    EmptyFolder,
+    Failure,
+    Finding,
+    Keep,
+    Missing,
+    Move,
+    Outcome,
+    Pin,
+    Refuse,
+    Retarget,
+    State,
+    Step,
+    Target,
+    Tips,
+)
+
+_MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodules; more would be a loop
+
+
+def bring(crew: Crew, run: str, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
+    """To its place, in the run of that name; `route` is the way to its server, if needed, or why there is none."""
+    start = time.monotonic()
+    if isinstance(look, Failure):
+        return crew.seen(pin, look)
+    crew.tell(pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking")
+    git = crew.git(pin)
+    if isinstance(route, Route):
+        git = replace(git.with_environment({"GIT_SSH_COMMAND": route.ssh}), sessions=route.sessions)
+    cache = Cache(crew.options.cache) if crew.options.cache else None
+    journey = _Journey(crew, moves.Work(git, pin, run, cache, crew.options.filter), look)
+    failure = route if isinstance(route, Failure) else None
+    try:
+        if failure is None:
+            journey.go()
+    except Stopped:
+        failure = Failure("interrupted", "", "", ExitCode.INTERRUPTED)
+    except (VendorwsError, OSError) as error:
+        failure = as_failure(error)
+    return Outcome(pin, tuple(journey.done), journey.verdict(), journey.finding, failure, time.monotonic() - start)
+
+
+class _Journey:
+    """One pin on its way: the finding is replaced by a newer one after each step, nothing else changes."""
+
+    def __init__(self, crew: Crew, work: moves.Work, look: Finding) -> None:
+        self.crew, self.work, self.finding = crew, work, look
+        self.done: list[Move] = []
+        self.tips: Tips | None = None
+
+    def verdict(self) -> Step:
+        return self.crew.verdict(self.work.pin, self.finding)
+
+    def go(self) -> None:
+        """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
+        asked = not self.crew.fetch
+        for _ in range(_MOST_STEPS):
+            if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
+                asked = True
+                self.learn()
+            step = self.verdict()
+            if isinstance(step, Keep | Refuse) or self.crew.options.dry_run or self.crew.look_only:
+                break
+            moves.apply(self.work, step, self.finding if isinstance(self.finding, Checkout) else None)
+            self.done.append(step)
+            asked = not isinstance(step, Retarget)
+            self.tips = None if isinstance(step, Clone | Retarget) else self.tips
+            self.finding = observe(self.work.git, self.work.pin, self.tips)
+        self.adopt()
+
+    def learn(self) -> None:
+        """Ask the remote, bring in what is news, and look again if there was any."""
+        checkout = self.finding
+        assert isinstance(checkout, Checkout)
+        assert checkout.remote is not None
+        self.tips = moves.ask(self.work, checkout.remote)
+        target = find_target(self.work.pin, Asked(self.tips))
+        if target is not None and target == checkout.target and not checkout.shallow:
+            return
+        if self.crew.options.dry_run:
+            self.look_aside(checkout.remote, target)
+            return
+        with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
+            moves.fetch(self.work, checkout, target)
+        self.finding = observe(self.work.git, self.work.pin, self.tips)
+        if isinstance(self.finding, Checkout) and self.finding.gone != checkout.gone:
+            moves.note_gone(self.work, self.finding)
+
+    def look_aside(self, remote: str, target: Target | None) -> None:
+        with moves.set_aside(self.work) as aside:
+            moves.fetch_objects(aside, remote, target)
+            self.finding = observe(aside.git, aside.pin, self.tips)
+
+    def adopt(self) -> None:
+        """A checkout that is at its pin is ours from now on, whoever made it."""
+        quiet = self.crew.options.dry_run or self.crew.look_only
+        if not quiet and isinstance(self.finding, Checkout) and self.verdict().state is State.IN_SYNC:
+            moves.adopt(self.work, self.finding)
