@@ -1031,7 +1031,7 @@ def test_quiet_says_only_what_needs_attention(project: Project, remotes: Remotes
 def test_verbose_shows_each_git_command(project: Project, workspace: Workspace, billing: Remote) -> None:
     pin(project, billing)
     shown = workspace.ok("sync", "-v").stderr.splitlines()
-    assert any(line.startswith("+ vendor: git clone --progress --branch=main ") for line in shown)
+    assert any(line.startswith("+ vendor: git clone --branch=main ") for line in shown)
     again = workspace.ok("sync", "-v").stderr
     assert "+ billing: git ls-remote --symref -- origin refs/heads/main" in again
 
