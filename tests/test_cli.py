@@ -460,7 +460,7 @@ def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
     [
         (("--version",), {"git", "rich.console", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
         (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
-        (("status",), {"git", "yaml", "pydantic", "dockerfile_parse"}),
+        (("status",), {"git", "yaml", "pydantic", "vendorws.checkouts.moves", "vendorws.git_client.ssh"}),
     ],
 )
 def test_a_short_command_imports_little(words: tuple[str, ...], too_much: set[str], project: Project) -> None:

@@ -142,9 +142,16 @@ def test_progress_is_told_in_few_words(runner: Git, billing: Remote) -> None:
     for number in range(20):
         billing.commit({f"file{number}": "x" * 1000 * number})
     seen: list[str] = []
-    replace(runner, watch=seen.append).call("clone", "--progress", "--", billing.url, "billing", progress=True)
+    watched = replace(runner, watch=seen.append)
+    watched.call("clone", *watched.counting, "--", billing.url, "billing", progress=True)
     assert {line.split()[0] for line in seen} >= {"counting", "receiving"}
     assert any(line.startswith("receiving ") and "/" in line for line in seen)
+
+
+def test_git_counts_aloud_only_where_somebody_watches(runner: Git, billing: Remote) -> None:
+    assert runner.counting == ()
+    said = runner.run("clone", *runner.counting, "--", billing.url, "billing", progress=True).stderr
+    assert "receiving" not in said.lower()
 
 
 def test_sessions_are_counted_while_the_remote_is_spoken_to(runner: Git, billing: Remote) -> None:

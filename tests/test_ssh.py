@@ -23,6 +23,7 @@ from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.ssh_server import HOSTS, PASSPHRASE, SshClient, SshServer
 from tests.support.terminal import Screen, on_terminal
+from tests.support.workspace import Workspace
 from vendorws.git_client.ssh import socket_folder, ssh_command
 from vendorws.git_client.urls import ssh_destination
 
@@ -92,6 +93,25 @@ def test_clone_and_fetch(project: Project, billing: Remote, vendorws: Vendorws, 
     vendorws.ok("sync")
     assert git(checkout, "rev-parse", "HEAD", "main") == f"{tip}\n{tip}"
     assert set(ssh_server.commands) == {"git-upload-pack '/acme/billing.git'"}
+
+
+def test_what_is_not_there_needs_no_look_before_its_server_is_called(
+    project: Project, shop: tuple[Remote, ...], ssh_server: SshServer
+) -> None:
+    """The caller may use the time that the server takes; with nothing to ask there is no such time."""
+    workspace = Workspace(project)
+    first, second, *_ = shop
+    project.require(first.line("main"))
+    workspace.sync()
+    assert workspace.meanwhile == [first.name.rpartition("/")[2]]
+    project.require(first.line(first.head()), second.line(second.head()))
+    workspace.trace.clear()
+    workspace.sync()
+    assert workspace.meanwhile[1:] == [second.name.rpartition("/")[2]]
+    verbs = [line.split()[2] for line in workspace.trace if line.split()[1:2] == ["git"]]
+    assert verbs.index("config") < verbs.index("status"), "where the server is, before anything is looked at"
+    workspace.sync()
+    assert len(workspace.meanwhile) == 2
 
 
 def test_status_stays_at_home_until_it_is_told_to_fetch(

@@ -57,6 +57,8 @@ class Workspace:
     project: Project
     watcher: Watcher = field(default_factory=Watcher)
     trace: list[str] = field(default_factory=list)
+    meanwhile: list[str] = field(default_factory=list)
+    """The packages that were not cloned yet, each time that a run used the time that a server took to let it in."""
 
     def pins(self) -> tuple[Pin, ...]:
         """What requirements.txt asks for."""
@@ -116,6 +118,9 @@ class Workspace:
             wait=True,
             trace=self.trace.append,
             at=lambda pin: str(pin.path),
+            meanwhile=lambda: self.meanwhile.append(
+                " ".join(pin.name for pin in self.pins() if not (self.project.root / pin.path).exists())
+            ),
         )
 
 
