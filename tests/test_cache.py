@@ -164,6 +164,7 @@ def lose_head(mirror: Path) -> None:
     (mirror / "HEAD").unlink()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("harm", [break_packs, break_objects, lose_objects, lose_head])
 def test_a_broken_mirror_is_done_without_and_made_anew(
     harm: object, second: Project, billing: Remote, cache: Path, vendorws: Vendorws

@@ -23,6 +23,7 @@ def _files(project: Project) -> tuple[ComposeFiles, str | None]:
     return files, files.override.read_text("utf-8") if files.override.exists() else None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", PROJECTS)
 def test_both_ways_find_the_same(name: str, project: Project, docker_compose: Docker) -> None:
     project.require()

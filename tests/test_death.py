@@ -171,11 +171,15 @@ def run_and_kill(project: Project, kill: Callable[[subprocess.Popen[str]], None]
 
 @pytest.mark.parametrize(
     ("seed", "kills"),
-    [("ordinary", 4), *(pytest.param(str(seed), 5, marks=pytest.mark.slow) for seed in range(20))],
+    [
+        ("one", 1),
+        pytest.param("ordinary", 4, marks=pytest.mark.slow),
+        *(pytest.param(str(seed), 5, marks=pytest.mark.slow) for seed in range(20)),
+    ],
 )
 @pytest.mark.timeout(400)
 def test_killed_at_any_moment(seed: str, kills: int, world: World, vendorws: Vendorws) -> None:
-    """104 runs killed at random moments, one after the other in a world that goes on."""
+    """104 runs killed at random moments, one after the other in a world that goes on; one of them in `make test`."""
     dice = random.Random(seed)
     for number in range(kills):
         kill = KILLS[number % 4] if seed == "ordinary" else dice.choice(KILLS)

@@ -448,9 +448,10 @@ MODULES = (
 """What `.gitmodules` says, and where the submodule is recorded."""
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("modules", "path"),
-    [*MODULES[:6], *(pytest.param(*each, marks=pytest.mark.slow) for each in MODULES[6:])],
+    MODULES,
     ids=lambda value: value.replace("\n", " ").replace("\t", "")[:70] if isinstance(value, str) else None,
 )
 def test_gitmodules(

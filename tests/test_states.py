@@ -110,6 +110,7 @@ def scene(project: Project, remotes: Remotes) -> Scene:
     return Scene(project, remotes, remotes.create("acme/billing"), Here(project.root))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_state(row: Row, scene: Scene) -> None:
     row.arrange(scene)
