@@ -371,6 +371,40 @@ def test_a_submodule_that_was_only_begun(
     assert in_sync(checkout)
 
 
+def store_alone(commit: str, remote: Remote, repository: Path) -> None:
+    """What a fetch that is killed early leaves of a commit: git stores what it brings object by object."""
+    raw = subprocess.run(["git", "cat-file", "commit", commit], cwd=remote.bare, capture_output=True, check=True).stdout
+    words = ["git", "hash-object", "-t", "commit", "-w", "--stdin"]
+    stored = subprocess.run(words, cwd=repository, input=raw, capture_output=True, check=True).stdout
+    assert stored.decode().strip() == commit
+
+
+@pytest.mark.parametrize("length", [40, 9])
+def test_a_commit_that_came_without_its_files(
+    length: int, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    run.ok("sync")
+    new = billing.commit({"new.py": "new\n"})
+    store_alone(new, billing, checkout)
+    project.require(billing.line(new[:length]))
+    run.ok("sync", "--switch")
+    assert git(checkout, "rev-parse", "HEAD") == new
+    assert (checkout / "new.py").read_text() == "new\n"
+    assert in_sync(checkout)
+
+
+def test_a_submodule_s_commit_that_came_without_its_files(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    store_alone(lib.commit(), lib, checkout / "lib")
+    record(billing, lib)
+    run.ok("sync")
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
+
+
 def test_a_submodule_whose_fetch_died_before_it_noted_the_branches(
     project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
 ) -> None:

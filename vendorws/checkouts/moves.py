@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from vendorws.checkouts import halfway, rescue
 from vendorws.checkouts.cache import Cache, Loan, take_over
 from vendorws.checkouts.git_config import append_config
-from vendorws.checkouts.observation import first_target, gone_text, observe_submodules
+from vendorws.checkouts.observation import first_target, gone_text, has_all_of, observe_submodules
 from vendorws.checkouts.submodules import RECORDED
 from vendorws.checkouts.targets import kept_at
 from vendorws.errors import ExitCode, VendorwsError
@@ -199,7 +199,7 @@ def _fetch_commit(git: Git, remote: str, commit: str, *options: str) -> None:
     fetched = git.run(*_FETCH, *git.counting, *options, "--tags", "--", remote, branches, progress=True)
     if fetched.code != 0 and not _REFS_IN_THE_WAY.search(fetched.stderr):
         raise GitFailed("git fetch", fetched.code, fetched.stderr)
-    if not _is_here(git, commit):
+    if not has_all_of(git, commit):
         _fetch_full_commit(git, remote, commit)
 
 
@@ -214,10 +214,6 @@ def _fetch_if_there(git: Git, remote: str, refspec: str) -> None:
     failed = GitFailed("git fetch", fetched.code, fetched.stderr)
     if fetched.code != 0 and failed.code_of_exit is ExitCode.NETWORK:
         raise failed
-
-
-def _is_here(git: Git, commit: str) -> bool:
-    return git.run("cat-file", "-e", f"{commit}^{{commit}}").code == 0
 
 
 def _follow_default_branch(git: Git, remote: str, branch: str) -> None:
@@ -399,7 +395,7 @@ def _clone_submodules(git: Git, *paths: str) -> None:
 
 def _move_submodule(git: Git, place: Path, commit: str) -> None:
     halfway.take_back(git, place)
-    if not _is_here(git, commit):
+    if not has_all_of(git, commit):
         _fetch_commit(git, "origin", commit)
     start = git.call("rev-parse", "HEAD").strip()
     with halfway.all_or_nothing(git, place, halfway.Ends(start, commit, None)):

@@ -191,7 +191,18 @@ def commit_target(git: Git, pin: Pin, head: str | None) -> Target | None:
         return Target(TargetKind.COMMIT, ref, ref)
     found = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     commit = found.text.split()[-1] if found.code == 0 else ""
-    return Target(TargetKind.COMMIT, ref, commit) if commit.startswith(ref.lower()) else None
+    if not commit.startswith(ref.lower()) or not (commit == head or has_all_of(git, commit)):
+        return None
+    return Target(TargetKind.COMMIT, ref, commit)
+
+
+def has_all_of(git: Git, commit: str) -> bool:
+    """Whether a commit is here with its history and its files: a fetch that was killed may have stored it alone.
+
+    Behind a ref there is always all of it. git itself checks so before it moves one (git-fetch, `connected.c`).
+    """
+    reach = ("--objects", "--exclude-promisor-objects", "--quiet")
+    return git.run("rev-list", *reach, commit, "--not", "--all", "--").code == 0
 
 
 def gone_text(ref: str, last_known: str | None) -> str:
