@@ -371,6 +371,33 @@ def test_a_submodule_that_was_only_begun(
     assert in_sync(checkout)
 
 
+def test_a_move_that_died_is_taken_back_before_anything_new_is_fetched(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """The remote has moved on since: a fetch must not take the mark of the dead move for its own."""
+    billing.commit(MOVED)
+    killed_in_the_middle(project, "sync")
+    mark = (checkout / ".git" / MARK).read_text()
+    newest = billing.commit({"later.py": "later\n"})
+    assert "put back first" in run("status", "--fetch").stdout
+    assert (checkout / ".git" / MARK).read_text() == mark
+    assert "tidied up" in run.ok("sync").stdout
+    assert git(checkout, "rev-parse", "HEAD") == newest
+    assert in_sync(checkout)
+
+
+def test_a_lock_of_a_fetch_that_died_is_not_in_the_way_of_the_next(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    (checkout / ".git" / MARK).write_text("")
+    lock = checkout / ".git/refs/remotes/origin/main.lock"
+    lock.write_text("")
+    newest = billing.commit()
+    assert "tidied up" in run.ok("sync").stdout
+    assert git(checkout, "rev-parse", "HEAD") == newest
+    assert not lock.exists()
+
+
 def store_alone(commit: str, remote: Remote, repository: Path) -> None:
     """What a fetch that is killed early leaves of a commit: git stores what it brings object by object."""
     raw = subprocess.run(["git", "cat-file", "commit", commit], cwd=remote.bare, capture_output=True, check=True).stdout

@@ -801,9 +801,10 @@ def test_a_fork_that_has_the_new_url_already_is_used() -> None:
         (detached(target=TAG), True),
         (detached(target=COMMIT), False),
         (checkout(operation="merge"), False),
+        (checkout(halfway=True), False),
         (checkout(remote=None), False),
     ],
-    ids=["missing", "broken", "branch", "not known yet", "tag", "commit", "an operation", "no remote"],
+    ids=["missing", "broken", "branch", "not known yet", "tag", "commit", "an operation", "half-done", "no remote"],
 )
 def test_the_remote_is_asked_only_where_it_matters(finding: Finding, expected: bool) -> None:
     assert needs_remote(PIN, finding, DEFAULT) is expected

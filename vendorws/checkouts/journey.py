@@ -31,11 +31,12 @@ from vendorws.model import (
     Retarget,
     State,
     Step,
+    TakeBack,
     Target,
     Tips,
 )
 
-_MOST_STEPS = 6  # a checkout needs at most: retarget, switch, forward, submodules; more would be a loop
+_MOST_STEPS = 6  # a checkout needs at most: take back, retarget, switch, forward, submodules; more is a loop
 
 
 def bring(crew: Crew, run: str, pin: Pin, look: Finding | Failure, route: Route | Failure | None) -> Outcome:
@@ -83,7 +84,7 @@ class _Journey:
                 break
             moves.apply(self.work, step, self.finding if isinstance(self.finding, Checkout) else None)
             self.done.append(step)
-            asked = not isinstance(step, Retarget)
+            asked = not isinstance(step, Retarget | TakeBack)
             self.tips = None if isinstance(step, Clone | Retarget) else self.tips
             self.finding = observe(self.work.git, self.work.pin, self.tips)
         self.adopt()

@@ -94,8 +94,13 @@ def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str, project: tuple[st
 
 
 def needs_remote(pin: Pin, finding: Finding, wish: Wish) -> bool:
-    """Whether the next decision depends on what the pin's remote has: only then is it asked."""
-    if not isinstance(finding, Checkout) or finding.operation or finding.remote is None or _respelt(pin, finding):
+    """Whether the next decision depends on what the pin's remote has: only then is it asked.
+
+    What a run left half-done is put back before anything else: a fetch would take its mark for its own.
+    """
+    if not isinstance(finding, Checkout) or finding.operation or finding.halfway:
+        return False
+    if finding.remote is None or _respelt(pin, finding):
         return False
     known = {TargetKind.COMMIT, TargetKind.TAG} if wish.trust_tags and not wish.switch else {TargetKind.COMMIT}
     return finding.target is None or finding.target.kind not in known

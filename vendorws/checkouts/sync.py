@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +27,7 @@ from vendorws.git_client.command import MOST_SESSIONS
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.processes import Command, Finished, WouldWait
 from vendorws.lock import workspace_lock
-from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget
+from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget, TakeBack
 from vendorws.redaction import redact
 from vendorws.settings import Settings
 
@@ -326,4 +326,6 @@ def _will_talk(crew: Crew, pin: Pin, look: Finding) -> bool:
     if isinstance(look, Missing | EmptyFolder):
         return not (crew.options.dry_run or crew.look_only)
     step = decide(pin, look, crew.options.wish, at="")
+    if isinstance(step, TakeBack) and isinstance(look, Checkout):
+        return _will_talk(crew, pin, replace(look, halfway=False))
     return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
