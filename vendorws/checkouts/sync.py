@@ -323,9 +323,10 @@ def _will_talk(crew: Crew, pin: Pin, look: Finding) -> bool:
     """Whether there is something to ask or to get for a pin."""
     if not crew.fetch:
         return False
+    stays = crew.options.dry_run or crew.look_only
     if isinstance(look, Missing | EmptyFolder):
-        return not (crew.options.dry_run or crew.look_only)
+        return not stays
     step = decide(pin, look, crew.options.wish, at="")
-    if isinstance(step, TakeBack) and isinstance(look, Checkout):
+    if isinstance(step, TakeBack) and isinstance(look, Checkout) and not stays:
         return _will_talk(crew, pin, replace(look, halfway=False))
     return isinstance(step, Retarget) or needs_remote(pin, look, crew.options.wish)
