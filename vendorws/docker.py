@@ -11,12 +11,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar
 
 from vendorws.errors import EnvironmentProblem, ExitCode, VendorwsError
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 CLIENT = "docker"
 

@@ -7,18 +7,24 @@ Nothing here touches a file, a process or the clock, and nothing here is changed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
 from vendorws.exit_code import ExitCode
+from vendorws.values import dataclass
 
 VENDOR = "vendor"
 """The folder below the project root that pip is given as `--src`, here and in the image."""
 
 LOCK_FILE = ".vendorws.lock"
 """The file in it that a run holds while it is at work; it stays, and shows whose folder this is."""
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a distribution's name (PEP 503). packaging knows it too, and takes its time to load."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @dataclass(frozen=True, slots=True)

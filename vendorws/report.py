@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,6 +35,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 SCHEMA_VERSION = 1
 

@@ -16,7 +16,6 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
 from pathlib import Path
@@ -29,6 +28,7 @@ from vendorws.keyless.config import CONFIG, MOUNT
 from vendorws.model import VENDOR
 from vendorws.requirement_files.lines import read_lines
 from vendorws.settings import DEFAULT_REQUIREMENTS, Settings
+from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -13,13 +13,14 @@ import difflib
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from vendorws.errors import UsageError
 from vendorws.files import read_regular
 from vendorws.model import LOCK_FILE, VENDOR
+from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

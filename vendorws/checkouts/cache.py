@@ -13,13 +13,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.urls import normal_url
+from vendorws.values import dataclass
 
 # Everything that a clone has from its remote; `^` leaves out the name that is no branch.
 _ALL = ("+refs/remotes/origin/*:refs/heads/*", "^refs/remotes/origin/HEAD", "+refs/tags/*:refs/tags/*")

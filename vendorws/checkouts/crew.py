@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,6 +16,7 @@ from vendorws.git_client.command import Git
 from vendorws.git_client.processes import Processes
 from vendorws.model import Failure, Finding, Outcome, Pin, Step
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 class Display(Protocol):
@@ -72,6 +73,13 @@ class Crew:
     def folder(self) -> Path:
         """Where git runs that is not for one checkout."""
         return self.settings.vendor if self.settings.vendor.is_dir() else self.settings.root
+
+    @cached_property
+    def above(self) -> Mapping[str, Path]:
+        """The repositories around the checkouts (see `repositories_above`)."""
+        from vendorws.checkouts.repository import repositories_above
+
+        return repositories_above(self.git().home)
 
     def git(self, pin: Pin | None = None) -> Git:
         return Git(

@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from vendorws.checkouts.repository import GitDirectory, find_git_directory, is_file, module_directory
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import Stopped
+from vendorws.values import dataclass
 
 MARK = "vendorws-moving"
 _TIME = 30.0  # seconds to take a move back, even where its own time was up

@@ -30,7 +30,6 @@ from vendorws.model import (
     Refuse,
     Retarget,
     State,
-    Step,
     TakeBack,
     Target,
     Tips,
@@ -58,19 +57,23 @@ def bring(crew: Crew, run: str, pin: Pin, look: Finding | Failure, route: Route 
         failure = Failure("interrupted", "", "", ExitCode.INTERRUPTED)
     except (VendorwsError, OSError) as error:
         failure = as_failure(error)
-    return Outcome(pin, tuple(journey.done), journey.verdict(), journey.finding, failure, time.monotonic() - start)
+    return Outcome(pin, tuple(journey.done), journey.step, journey.finding, failure, time.monotonic() - start)
 
 
 class _Journey:
-    """One pin on its way: the finding is replaced by a newer one after each step, nothing else changes."""
+    """One pin on its way: after each step a newer finding, and what is to be done then; nothing else changes."""
 
     def __init__(self, crew: Crew, work: moves.Work, look: Finding) -> None:
-        self.crew, self.work, self.finding = crew, work, look
+        self.crew, self.work = crew, work
         self.done: list[Move] = []
         self.tips: Tips | None = None
+        self.found(look)
 
-    def verdict(self) -> Step:
-        return self.crew.verdict(self.work.pin, self.finding)
+    def found(self, finding: Finding) -> None:
+        self.finding, self.step = finding, self.crew.verdict(self.work.pin, finding)
+
+    def look(self, work: moves.Work) -> None:
+        self.found(observe(work.git, work.pin, self.tips, self.crew.above))
 
     def go(self) -> None:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
@@ -79,14 +82,14 @@ class _Journey:
             if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
                 asked = True
                 self.learn()
-            step = self.verdict()
+            step = self.step
             if isinstance(step, Keep | Refuse) or self.crew.options.dry_run or self.crew.look_only:
                 break
             moves.apply(self.work, step, self.finding if isinstance(self.finding, Checkout) else None)
             self.done.append(step)
             asked = not isinstance(step, Retarget | TakeBack)
             self.tips = None if isinstance(step, Clone | Retarget) else self.tips
-            self.finding = observe(self.work.git, self.work.pin, self.tips)
+            self.look(self.work)
         self.adopt()
 
     def learn(self) -> None:
@@ -103,17 +106,17 @@ class _Journey:
             return
         with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
             moves.fetch(self.work, checkout, target)
-        self.finding = observe(self.work.git, self.work.pin, self.tips)
+        self.look(self.work)
         if isinstance(self.finding, Checkout) and self.finding.gone != checkout.gone:
             moves.note_gone(self.work, self.finding)
 
     def look_aside(self, remote: str, target: Target | None) -> None:
         with moves.set_aside(self.work) as aside:
             moves.fetch_objects(aside, remote, target)
-            self.finding = observe(aside.git, aside.pin, self.tips)
+            self.look(aside)
 
     def adopt(self) -> None:
         """A checkout that is at its pin is ours from now on, whoever made it."""
         quiet = self.crew.options.dry_run or self.crew.look_only
-        if not quiet and isinstance(self.finding, Checkout) and self.verdict().state is State.IN_SYNC:
+        if not quiet and isinstance(self.finding, Checkout) and self.step.state is State.IN_SYNC:
             moves.adopt(self.work, self.finding)

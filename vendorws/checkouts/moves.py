@@ -13,8 +13,8 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from vendorws.checkouts import halfway, rescue
@@ -44,6 +44,7 @@ from vendorws.model import (
     Tips,
     UpdateSubmodules,
 )
+from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
     from typing import assert_never
@@ -84,12 +85,12 @@ class Work:
     cache: Cache | None = None
     filter: str | None = None
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The final place of the checkout."""
         return self.git.vendor / self.pin.name
 
-    @property
+    @cached_property
     def inside(self) -> Git:
         """git in the checkout, which `observe` has proved to be one."""
         return self.git.inside(self.path)

@@ -12,7 +12,7 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from vendorws.checkouts.halfway import is_halfway
@@ -56,16 +56,17 @@ from vendorws.model import (
     TargetKind,
     Tips,
 )
+from vendorws.values import dataclass
 
 _HEX = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 
-def observe(runner: Git, pin: Pin, tips: Tips | None = None) -> Finding:
-    """What is at the pin's place now. `tips` is what its remote answered, if it was asked.
+def observe(runner: Git, pin: Pin, tips: Tips | None = None, above: Mapping[str, Path] | None = None) -> Finding:
+    """What is at the pin's place now. `tips` is what its remote answered, if it was asked; `above` as in `begin`.
 
     Raises GitFailed, Unreadable.
     """
-    begun = begin(runner, pin)
+    begun = begin(runner, pin, above)
     return begun.finish(begun.git.processes.run(begun.status()), tips) if isinstance(begun, Begun) else begun
 
 
@@ -118,7 +119,7 @@ class Begun:
             if "not a git repository" in status.stderr:
                 return Broken("git does not take it for a repository")
             raise GitFailed("git status", status.code, status.stderr)
-        refs = _refs(git, self.ground)
+        refs = _refs(git, self.ground.directory, self.ground.config)
         said = _parse_status(status.text)
         if said.branch is None and is_on_branch(self.ground.directory, "(detached)"):  # a name that it cannot tell
             said = replace(said, branch="(detached)")
@@ -156,9 +157,9 @@ def observe_submodules(git: Git, place: Path) -> Submodules:
 _LOOK_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
 
 
-def _refs(git: Git, ground: _Ground) -> Refs | ListedRefs:
-    if ground.config.ref_storage == "files":
-        return Refs(ground.directory)
+def _refs(git: Git, directory: GitDirectory, config: Config) -> Refs | ListedRefs:
+    if config.ref_storage == "files":
+        return Refs(directory)
     return ListedRefs(git.call("for-each-ref", f"--format={ListedRefs.FORMAT}"))
 
 
@@ -176,10 +177,10 @@ _STATUS = (
 def first_target(git: Git, pin: Pin) -> Target | None:
     """Where the pin points in a fresh clone, whose folder is the pin's place. Raises GitFailed."""
     path = git.vendor / pin.name
-    ground = _ground(git, path)
-    assert isinstance(ground, _Ground)
-    inside = git.inside(path)
-    return find_target(pin, Fetched(_refs(inside, ground), "origin", inside)) or commit_target(inside, pin, None)
+    directory, inside = find_git_directory(path), git.inside(path)
+    assert isinstance(directory, GitDirectory)
+    refs = _refs(inside, directory, read_config(directory))
+    return find_target(pin, Fetched(refs, "origin", inside)) or commit_target(inside, pin, None)
 
 
 def commit_target(git: Git, pin: Pin, head: str | None) -> Target | None:

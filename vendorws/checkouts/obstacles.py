@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vendorws.git_client.command import Git
+from vendorws.values import dataclass
 
 _NOTHING, _SUBMODULE = "000000", "160000"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
 
 from vendorws.model import (
     BringForward,
@@ -37,6 +36,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
     from typing import assert_never

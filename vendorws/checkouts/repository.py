@@ -12,11 +12,11 @@ import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.checkouts.git_config import parse_config
 from vendorws.model import Placed
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

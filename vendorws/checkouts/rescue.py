@@ -14,10 +14,11 @@ one: `20261123T220000.123456Z-undo-20261123T214500.123456Z`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, timezone
 
 from vendorws.model import BringForward, Checkout, FastForward, Follow, Switch, TargetKind
+from vendorws.values import dataclass
 
 RUNS = "refs/vendorws/runs/"
 KEEP_DAYS = 30

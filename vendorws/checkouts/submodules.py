@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.checkouts.halfway import is_between, is_halfway, is_unfinished
@@ -11,6 +10,7 @@ from vendorws.checkouts.obstacles import find_obstacles
 from vendorws.checkouts.repository import find_git_directory, operation_in_progress, submodule_paths
 from vendorws.git_client.command import Git
 from vendorws.model import Submodule, Submodules
+from vendorws.values import dataclass
 
 RECORDED = "refs/vendorws/recorded"
 """In a submodule: the commit that vendorws checked out last, which may be on no branch of its remote."""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -30,6 +30,7 @@ from vendorws.lock import workspace_lock
 from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget, TakeBack
 from vendorws.redaction import redact
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 if TYPE_CHECKING:
     from vendorws.checkouts.observation import Begun
@@ -167,11 +168,9 @@ class _Foreman:
             if pin not in there:
                 self.looked(pin, Missing())
         from vendorws.checkouts.observation import Begun, begin
-        from vendorws.checkouts.repository import repositories_above
 
-        above = repositories_above(self.crew.git().home)
         for pin in filter(there.__contains__, self.pins):
-            begun = _guarded(partial(begin, self.crew.git(pin), pin, above))
+            begun = _guarded(partial(begin, self.crew.git(pin), pin, self.crew.above))
             if isinstance(begun, Begun):
                 yield (pin, begun), begun.status()
             else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from vendorws.checkouts import halfway, moves, rescue
@@ -21,6 +21,7 @@ from vendorws.git_client.failures import as_failure
 from vendorws.lock import workspace_lock
 from vendorws.model import Checkout, Failure, Pin, State, Submodules, UpdateSubmodules
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 # -- the decision ----------------------------------------------------------------------------------------------
 

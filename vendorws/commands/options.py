@@ -142,12 +142,12 @@ def select(pins: Sequence[Pin], names: Sequence[str] | None) -> tuple[Pin, ...]:
 
     A name may be spelt in any way that pip takes for the same, or be the path of a checkout; `.` is the one around.
     """
-    from packaging.utils import canonicalize_name
+    from vendorws.model import canonical
 
     known = {pin.name for pin in pins}
     wanted = set()
     for typed in names or ():
-        name = canonicalize_name(Path.cwd().name if typed == "." else Path(typed).name)
+        name = canonical(Path.cwd().name if typed == "." else Path(typed).name)
         if name not in known:
             raise _not_vendored(typed, name, sorted(known))
         wanted.add(name)

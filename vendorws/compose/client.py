@@ -6,13 +6,12 @@ prints is merged, filled in and has absolute paths; it is read by the same code 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vendorws import docker
 from vendorws.compose.files import ComposeFiles
 from vendorws.compose.services import Service, read_services, services_of
 from vendorws.compose.trees import parse_yaml
 from vendorws.errors import EnvironmentProblem
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

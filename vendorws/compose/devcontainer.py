@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

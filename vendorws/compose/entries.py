@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from vendorws.compose.mounts import Mode, Mount
 from vendorws.compose.override_text import LISTS
 from vendorws.compose.trees import Tree, untagged
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

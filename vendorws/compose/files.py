@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from vendorws.dockerfiles.expansion import Unresolved, interpolate
 from vendorws.errors import UsageError
 from vendorws.settings import COMPOSE_NAMES
+from vendorws.values import dataclass
 
 BASE_NAMES = COMPOSE_NAMES
 OVERRIDE_NAMES = (

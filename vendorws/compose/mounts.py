@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from vendorws.values import dataclass
 
 if TYPE_CHECKING:  # only types: the command line needs `Mode`, and no YAML
     from vendorws.compose.services import BaseMount, Service

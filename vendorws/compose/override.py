@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from vendorws.errors import OverrideRefused
 from vendorws.files import read_regular, write_atomically, writing
 from vendorws.model import Pin
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 class OverrideStatus(str, Enum):

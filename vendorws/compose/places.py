@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from vendorws.compose.services import Build, Service
 from vendorws.dockerfiles.dockerfile import Place, Unclear, find_checkouts
 from vendorws.model import VENDOR
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

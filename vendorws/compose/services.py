@@ -11,7 +11,6 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.compose.files import ComposeFiles, read_dotenv
@@ -26,6 +25,7 @@ from vendorws.compose.trees import (
     untagged,
 )
 from vendorws.dockerfiles.expansion import Unresolved, Variables, interpolate
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

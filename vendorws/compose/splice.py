@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import yaml
 
 from vendorws.compose.mounts import Mode, Mount
 from vendorws.compose.override_text import LISTS, entry, scalar
 from vendorws.compose.trees import ComposeUnreadable, Override, Tree, parse_yaml
+from vendorws.values import dataclass
 
 MARK = "# added by vendorws"
 _ENTRY = re.compile(r"\s*- \{(?:type: bind|action: sync), .*\} " + MARK)

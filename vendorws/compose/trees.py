@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
 from vendorws.errors import UsageError
+from vendorws.values import dataclass
 
 
 class ComposeUnreadable(UsageError):

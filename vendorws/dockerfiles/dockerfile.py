@@ -10,7 +10,7 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from vendorws.dockerfiles.expansion import Unresolved, expand
 from vendorws.dockerfiles.instructions import (
@@ -23,6 +23,7 @@ from vendorws.dockerfiles.instructions import (
 )
 from vendorws.dockerfiles.pip_commands import Hidden, Install, Told, installs
 from vendorws.dockerfiles.shell import Command, simple_commands, split_words
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

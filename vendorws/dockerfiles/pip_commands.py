@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from vendorws.dockerfiles.expansion import Unresolved
 from vendorws.dockerfiles.shell import Command, simple_commands
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from vendorws.dockerfiles.expansion import Unresolved, Variables, closing, expand
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

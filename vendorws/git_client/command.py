@@ -13,7 +13,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from vendorws.errors import EnvironmentProblem
 from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
 from vendorws.git_client.processes import NEVER, Command, Finished, Processes
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 MOST_SESSIONS = 10
 """What an OpenSSH server allows at a time by default: sessions on one connection, connections not yet let in."""

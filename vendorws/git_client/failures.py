@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.model import Failure
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A failure known by its words; the first sign that matches is the one that counts."""
+    """A failure known by its words, a regular expression that takes either case; the first sign that matches counts."""
 
-    words: re.Pattern[str]
+    words: str
     message: str
     hint: str
     exit_code: ExitCode
-    passing: bool
-
-
-def _sign(words: str, message: str, hint: str, exit_code: ExitCode, *, passing: bool = False) -> _Sign:
-    return _Sign(re.compile(words, re.IGNORECASE), message, hint, exit_code, passing)
+    passing: bool = False
 
 
 _NETWORK = ExitCode.NETWORK
@@ -30,109 +26,109 @@ _ATTENTION = ExitCode.ATTENTION
 
 # Ordered: ssh prints the cause first, and git adds "Could not read from remote repository" to every one of them.
 _SIGNS = (
-    _sign(
+    _Sign(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
         "the server's host key is not the one that is known",
         "Ask whoever runs the server whether its key changed; then `ssh-keygen -R HOST` and connect once by hand.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Host key verification failed|No \S+ host key is known",
         "the server's host key is not known yet",
         "Run `vendorws sync` on a terminal, or connect once with `ssh -T git@HOST`, and compare the key.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Permission denied \(|Too many authentication failures|no mutual signature",
         "the server did not accept your ssh key",
         "Load your key with `ssh-add`, and check that it is registered with the server (`ssh -T git@HOST`).",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Authentication failed for|could not read Username|could not read Password|terminal prompts disabled"
         r"|HTTP Basic: Access denied|returned error: 40[13]",
         "the server asks for a user name and a token",
         "Configure a credential helper (`git config --global credential.helper …`) and clone once by hand.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Repository not found|does not appear to be a git repository|project you were looking for could not be found"
         r"|repository '.*' not found|repository '.*' does not exist",
         "the repository does not exist there, or you may not see it",
         "Check the URL in requirements.txt, and that your account may read the repository.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Could not resolve host(name)?|Name or service not known|Temporary failure in name resolution"
         r"|nodename nor servname",
         "the server's name could not be resolved",
         "Check the network (or the VPN) and the host name in requirements.txt.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"Connection refused|Connection timed out|Operation timed out|No route to host|Network is unreachable"
         r"|Failed to connect|Couldn't connect",
         "the server could not be reached",
         "Check the network (or the VPN), then run the command again.",
         _NETWORK,
     ),
-    _sign(
+    _Sign(
         r"No space left on device|Disk quota exceeded",
         "the disk is full",
         "Make room, then run the command again.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"Unable to create '.*\.lock': File exists",
         "another git process is at work there, or one died and left its lock",
         "When no git runs in that checkout, remove the .lock file that git names, and run the command again.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"transport '.*' not allowed",
         "git does not allow that kind of URL",
         "Use git+ssh:// or git+https:// in requirements.txt, and an absolute URL in .gitmodules.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"Expected git repo version|unknown repository extension",
         "a newer git made that repository, in a form that this one cannot read",
         "Install a newer git here, or clone the package anew.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"exists; cannot create|cannot process '.*' and '.*' at the same time",
         "a branch or tag here is in the way of another name",
         "git cannot have `a` beside `a/b`: rename the one that is yours (`git branch -m OLD NEW`), or delete it.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"dubious ownership",
         "the checkout belongs to another user",
         "Run as its owner, give it back with `sudo chown -R $(id -u) vendor`, or add it to git's safe.directory.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"would be overwritten by",
         "local files are in the way",
         "Commit, stash or move them, then run the command again.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         # git says that it is "unable to write file", and not why.
         r"Permission denied|Read-only file system|unable to write|cannot create directory",
         "a file could not be written",
         "Check that the disk has room (`df -h vendor`), that it is writable, and who owns vendor/ (`ls -ld vendor`).",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"Remote branch .* not found|couldn't find remote ref|did not match any file\(s\) known to git"
         r"|not our ref|no such remote ref",
         "the remote has no such branch, tag or commit",
         "Check what follows the @ in requirements.txt.",
         _ATTENTION,
     ),
-    _sign(
+    _Sign(
         r"early EOF|unexpected disconnect|hung up unexpectedly|Connection( to \S+)? (reset|closed)|Broken pipe"
         r"|RPC failed|kex_exchange_identification",
         "the connection was lost",
@@ -140,7 +136,7 @@ _SIGNS = (
         _NETWORK,
         passing=True,
     ),
-    _sign(
+    _Sign(
         r"Could not read from remote repository|unable to access|curl \d+",
         "the remote could not be read",
         "Read git's words above; run the command again when the cause is gone.",
@@ -150,7 +146,7 @@ _SIGNS = (
 
 
 def _read(stderr: str) -> _Sign | None:
-    return next((sign for sign in _SIGNS if sign.words.search(stderr)), None)
+    return next((sign for sign in _SIGNS if re.search(sign.words, stderr, re.IGNORECASE)), None)
 
 
 def is_passing(stderr: str) -> bool:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +18,7 @@ from vendorws.git_client.processes import NEVER
 from vendorws.git_client.ssh import SharedConnections, SshCommand, socket_folder, ssh_command
 from vendorws.git_client.urls import SshDestination, rewritten, server, ssh_destination
 from vendorws.model import Failure
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

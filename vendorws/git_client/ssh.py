@@ -12,6 +12,7 @@ login (`%C`), so that a connection is never taken for that of another server.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shlex
@@ -21,11 +22,11 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from vendorws.git_client.processes import Command, Finished, Processes
 from vendorws.git_client.urls import SshDestination
+from vendorws.values import dataclass
 
 _MASTER = "-N -T -a -x -o ControlMaster=yes -o ControlPersist=600 -o ClearAllForwardings=yes"
 _LONGEST_FOLDER = 36  # a socket's path has at most 104 characters: folder / 9 and 40 of ours . 16 of ssh's own, NUL
@@ -112,13 +113,11 @@ class SharedConnections:
         return opened
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; they are gone when this process ends, which has a report to print first."""
         for closer in self._closers:
             if closer.stdin is not None:
                 closer.stdin.close()
-        for closer in self._closers:
-            with suppress(subprocess.TimeoutExpired):
-                closer.wait(timeout=5)
+            atexit.register(_wait_for, closer)
         self._closers.clear()
         self._options.clear()
 
@@ -137,6 +136,11 @@ class SharedConnections:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _wait_for(closer: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        closer.wait(timeout=5)
 
 
 def _for_shell(command: str, *arguments: str) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from vendorws.values import dataclass
 
 _SCP = re.compile(r"(?P<login>[^/:]+@)?(?P<host>\[[^\]]+\]|[^/:]+):(?!//)(?P<path>.*)", re.DOTALL)
 _DEFAULT_PORTS = {"ssh": "22", "https": "443", "http": "80", "git": "9418"}

@@ -21,11 +21,11 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, cast
 
 from vendorws.errors import EnvironmentProblem
+from vendorws.values import dataclass
 
 _PIECE = 1024 * 1024
 _LARGEST_HEADER = 16 * 1024 * 1024

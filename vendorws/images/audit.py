@@ -6,7 +6,7 @@ events of the archive -> Seen (image_scan) -> Report
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from vendorws.images.credentials import in_text, in_variable
 from vendorws.images.manifest import Contents, Image, Layer, read_contents
 from vendorws.images.private_keys import find_keys, publisher
 from vendorws.images.scan import Seen, Sighting, look
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from vendorws.dockerfiles.instructions import Instruction, parse_instructions
 from vendorws.images.config import command_of
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws import docker
@@ -23,6 +22,7 @@ from vendorws.compose.files import ComposeFiles, find_compose_files
 from vendorws.compose.services import Build
 from vendorws.images.build_stages import CacheRecord, Leftovers, came_from, earlier_stages, run_commands
 from vendorws.images.config import command_of
+from vendorws.values import dataclass
 
 Say = Callable[[str], None]
 """Called with a sentence about what goes on."""

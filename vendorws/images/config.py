@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from vendorws.images.manifest import Image
 from vendorws.images.private_keys import hide_keys
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 Where = Literal["environment", "build argument", "history", "configuration", "document", "build cache"]
 

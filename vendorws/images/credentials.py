@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from itertools import chain
 
@@ -29,6 +29,7 @@ from detect_secrets.plugins import (
 )
 
 from vendorws.images.private_keys import find_keys
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

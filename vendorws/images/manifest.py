@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from vendorws.images.archive import ArchiveProblem
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

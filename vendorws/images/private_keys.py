@@ -15,9 +15,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+from vendorws.values import dataclass
 
 _UTF16_MARKER = "PRIVATE KEY".encode("utf-16-le")[:-1]
 _PUTTY_MARKER = b"PuTTY-User-Key-File-"

@@ -11,13 +11,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TypeAlias
 
 from vendorws.images.archive import Alias, Blob, Document, Event, LayerFile, Unknown, Whiteout
 from vendorws.images.credentials import Credential, Reader, reader_for
 from vendorws.images.private_keys import FoundKey, KeyScanner, publisher
+from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
     from typing import assert_never

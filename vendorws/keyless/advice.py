@@ -10,7 +10,6 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.checkouts.crew import Options
@@ -21,6 +20,7 @@ from vendorws.keyless.build import ImageBuild, hidden_parts
 from vendorws.keyless.plan import KeylessPlan, has_secret, submodules
 from vendorws.model import Broken, Checkout, EmptyFolder, Missing, Occupied, Outcome, Pin, Requirements, Symlink
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

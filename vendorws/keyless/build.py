@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorws.compose.client import ask_services
@@ -18,6 +17,7 @@ from vendorws.dockerfiles.shell import simple_commands
 from vendorws.keyless.config import CONFIG, MOUNT
 from vendorws.model import VENDOR
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from vendorws.values import dataclass
 
 MARKER = "# Written by vendorws for builds without a key; `vendorws keyless` writes it anew."
 CONFIG = ".gitconfig"

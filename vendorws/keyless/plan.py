@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from vendorws.keyless.config import CONFIG, MARKER, Source, config_text, sources
 from vendorws.model import Requirements
 from vendorws.redaction import redact
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 
 class KeylessStatus(str, Enum):

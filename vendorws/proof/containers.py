@@ -12,7 +12,6 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vendorws.proof import probe
 from vendorws.proof.answers import Answer, read_answer
 from vendorws.proof.verdicts import Container, ServiceConfig, ServiceMount
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

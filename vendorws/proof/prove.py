@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ from vendorws.proof.verdicts import (
 from vendorws.proof.witnesses import Witness, witnesses
 from vendorws.requirement_files.pins import asked_for
 from vendorws.settings import Settings
+from vendorws.values import dataclass
 
 _WAIT = 2.0  # seconds for a file to arrive in a container, on the slowest of shared file systems
 _LIMIT = 60.0  # seconds for one Python, mostly spent in the modules of console scripts

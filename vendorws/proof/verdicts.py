@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from vendorws.exit_code import ExitCode
 from vendorws.proof.answers import Answer, Installed, Module, Python
+from vendorws.values import dataclass
 
 
 class State(str, Enum):

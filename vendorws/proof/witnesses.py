@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ same revision; an editable and a plain URL never agree; a constraint with a URL 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from vendorws.requirement_files.lines import Place
 from vendorws.requirement_files.vcs_url import Identity
+from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +22,13 @@ class Claim:
     constraint: bool
 
 
-@dataclass(slots=True)
 class Claims:
     """The first claims of each kind on one package; the later ones must agree with them, as pip's resolver demands."""
 
-    editable: Claim | None = None
-    plain: Claim | None = None
-    constraints: dict[Identity, Claim] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.editable: Claim | None = None
+        self.plain: Claim | None = None
+        self.constraints: dict[Identity, Claim] = {}
 
     def clash(self, claim: Claim) -> tuple[str, str] | None:
         """What is wrong with `claim` beside an earlier one, and what to do, if so; later ones are held against it."""

@@ -11,14 +11,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from packaging.markers import Marker
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Pep508
-
 from vendorws.requirement_files import vcs_url
+from vendorws.values import dataclass
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement as Pep508
 
 Version = tuple[int, int]
 Bound = tuple[Version, str]
@@ -111,6 +113,9 @@ def read_direct(text: str) -> Pep508 | None:
 
 
 def _pep508(text: str) -> Pep508 | None:
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Pep508
+
     try:
         return Pep508(text)
     except (InvalidRequirement, RecursionError):

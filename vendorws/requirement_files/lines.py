@@ -20,11 +20,12 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from vendorws.requirement_files.options import FORMER, Given, NoOption, read_options, split_options
+from vendorws.values import dataclass
 
 MAX_FILE_BYTES = 8_000_000
 MAX_LINES = 50_000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from vendorws.errors import visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
+from vendorws.values import dataclass
 
 SCHEMA_VERSION = 1
 WIDE = 160

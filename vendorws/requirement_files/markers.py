@@ -6,12 +6,13 @@ import platform as machine
 import re
 import sys
 from collections.abc import Mapping
-
-from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName, default_environment
-from packaging.specifiers import InvalidSpecifier
+from typing import TYPE_CHECKING
 
 from vendorws.errors import UsageError
 from vendorws.requirement_files.editables import Wrong
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 _SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 _PYTHON = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+[0-9a-z]*)?")
@@ -30,7 +31,8 @@ def marker_environment(python_version: str, platform: str) -> dict[str, str]:
     full = python_version if python_version.count(".") >= 2 else f"{python_version}.0"
     here = sys.platform == platform
     return {
-        **{name: str(value) for name, value in default_environment().items()},
+        "implementation_name": sys.implementation.name,
+        "platform_python_implementation": machine.python_implementation(),
         "python_version": ".".join(python_version.split(".")[:2]),
         "python_full_version": full,
         "implementation_version": full,
@@ -45,7 +47,12 @@ def marker_environment(python_version: str, platform: str) -> dict[str, str]:
 
 def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
     """Whether the line is meant for this environment. Raises Wrong where pip would fail on the comparison."""
+    if marker is None:
+        return True
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+    from packaging.specifiers import InvalidSpecifier
+
     try:
-        return marker is None or marker.evaluate({**environment, "extra": ""})
+        return marker.evaluate({**environment, "extra": ""})
     except (UndefinedComparison, UndefinedEnvironmentName, InvalidSpecifier, RecursionError):
         raise Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None

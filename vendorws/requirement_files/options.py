@@ -6,9 +6,10 @@ import optparse
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NoReturn
+
+from vendorws.values import dataclass
 
 FORMER = {"--install-option": (23, 1), "--global-option": (25, 3)}
 """Options that pip took once, and the version that first refused each."""

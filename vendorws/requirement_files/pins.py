@@ -12,14 +12,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-from packaging.markers import InvalidMarker, Marker
-from packaging.utils import canonicalize_name
-from requirements.requirement import Requirement as LibraryRequirement
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vendorws.errors import RequirementsError, visible
-from vendorws.model import Pin, Problem, Requirement, Requirements
+from vendorws.model import Pin, Problem, Requirement, Requirements, canonical
 from vendorws.redaction import redact
 from vendorws.requirement_files import vcs_url
 from vendorws.requirement_files.claims import Claim, Claims
@@ -45,6 +42,11 @@ from vendorws.requirement_files.lines import Aside, Broken, Editable, Hashes, Li
 from vendorws.requirement_files.markers import holds, marker_environment
 from vendorws.requirement_files.options import FORMER
 from vendorws.settings import Settings
+from vendorws.values import dataclass
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from requirements.requirement import Requirement as LibraryRequirement
 
 if sys.version_info >= (3, 11):
     from typing import assert_never
@@ -114,12 +116,12 @@ def _clashing(verdict: _Verdict, place: Place, message: str, hint: str) -> _Verd
     return replace(verdict, requirement=requirement, errors=(_problem(place, message, hint),))
 
 
-@dataclass(slots=True)
 class _HashMode:
     """`--hash` and `--require-hashes` rule over all lines, wherever they stand."""
 
-    first: Place | None = None
-    switched_off: bool = False
+    def __init__(self) -> None:
+        self.first: Place | None = None
+        self.switched_off = False
 
     def see(self, line: Line) -> None:
         if isinstance(line, Hashes):
@@ -151,8 +153,8 @@ def _sentence(place: Place, text: str) -> str:
 
 
 def _requirement(place: Place, reason: str, name: str | None = None, pin: Pin | None = None) -> Requirement:
-    canonical = canonicalize_name(name) if name else None
-    return Requirement(place.file, place.line, redact(place.text), canonical, pin, reason)
+    known = canonical(name) if name else None
+    return Requirement(place.file, place.line, redact(place.text), known, pin, reason)
 
 
 def _verdict(line: Line, environment: Mapping[str, str]) -> _Verdict:
@@ -218,7 +220,7 @@ def _constrained(line: Editable, name: str) -> _Verdict:
 
 
 def _claim(place: Place, name: str, url: str, *, editable: bool, constraint: bool = False) -> Claim:
-    return Claim(place, canonicalize_name(name), vcs_url.identity(url), editable, constraint)
+    return Claim(place, canonical(name), vcs_url.identity(url), editable, constraint)
 
 
 _LONGEST_NAME = 200  # a file system takes 255 bytes; a clone that is under way has a longer name
@@ -226,11 +228,11 @@ _LONGEST_NAME = 200  # a file system takes 255 bytes; a clone that is under way 
 
 def _pin(place: Place, asked: Asked, name: str) -> Pin:
     url, revision = clone_url(asked)
-    canonical = canonicalize_name(name)
-    if len(canonical) > _LONGEST_NAME:
+    folder = canonical(name)
+    if len(folder) > _LONGEST_NAME:
         raise Wrong("The name of this package is too long for a folder.", "Shorten what follows #egg=.")
     return Pin(
-        name=canonical,
+        name=folder,
         url=url,
         ref=revision,
         subdirectory=vcs_url.subdirectory_of(asked.url),
@@ -448,6 +450,9 @@ def _url_reason(scheme: str) -> str:
 def _named_by_word(text: str, marker: str) -> _Named:
     if _looks_like_path(text):
         return _Named("local path", None, marker=_marker(marker))
+    released = _RELEASED.fullmatch(text)
+    if released:
+        return _Named("index package", released["name"], marker=_marker(marker))
     read = _library(text)
     if read and read.specifier:
         return _Named("index package", read.name, marker=_marker(marker), extras=bool(read.extras))
@@ -455,6 +460,10 @@ def _named_by_word(text: str, marker: str) -> _Named:
     if legacy:
         return _Named("index package", legacy.name, None, _marker(marker), UNTIL_LEGACY, bool(legacy.extras))
     raise Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
+
+
+_RELEASED = re.compile(rf"(?P<name>{NAME.pattern})(?:[ ]?(?:[=!]=|[<>]=?)[ ]?[0-9]{{1,9}}(?:\.[0-9]{{1,9}}){{0,5}})?")
+"""What most lines say, `name` or `name==1.2.3`: the library reads it alike, but is not there at once."""
 
 
 def _looks_like_path(text: str) -> bool:
@@ -472,6 +481,8 @@ def _library(text: str) -> LibraryRequirement | None:
     """
     if len(text) > _LIBRARY_MAX or "#" in text or "\\" in text:
         return None
+    from requirements.requirement import Requirement as LibraryRequirement
+
     try:
         return LibraryRequirement.parse(text)
     except (ValueError, AssertionError, RecursionError):
@@ -481,6 +492,8 @@ def _library(text: str) -> LibraryRequirement | None:
 def _marker(text: str) -> Marker | None:
     if not text.strip():
         return None
+    from packaging.markers import InvalidMarker, Marker
+
     try:
         return Marker(text.strip())
     except (InvalidMarker, RecursionError):
