@@ -460,12 +460,13 @@ def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
     [
         (("--version",), {"git", "rich.console", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
         (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
-        (("status",), {"git", "yaml", "pydantic", "vendorws.checkouts.moves", "vendorws.git_client.ssh"}),
+        (("status",), {"git", "yaml", "pydantic", "packaging", "requirements"}),
+        (("status",), {"vendorws.checkouts.moves", "vendorws.git_client.ssh"}),
     ],
 )
 def test_a_short_command_imports_little(words: tuple[str, ...], too_much: set[str], project: Project) -> None:
     """What takes long to import is left to the commands that cannot do without."""
-    project.require()
+    project.require("django", "requests==2.32.3", "-e git+ssh://git@host/acme/billing.git@main#egg=acme_billing")
     report = "import atexit, sys; atexit.register(lambda: sys.stderr.write(repr(sorted(sys.modules))))"
     code = f"{report}; sys.argv = ['vendorws', *{words}]; from vendorws.cli import main; main()"
     ran = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ import platform
 import sys
 
 import pytest
-from packaging.markers import Marker
+from packaging.markers import Marker, default_environment
 
 from vendorws.errors import UsageError
 from vendorws.requirement_files.editables import Wrong
@@ -28,6 +28,14 @@ from vendorws.requirement_files.markers import holds, marker_environment
 def test_the_environment_is_the_container_s(version: str, where: str, marker: str) -> None:
     assert holds(Marker(marker), marker_environment(version, where))
     assert not holds(Marker(f'{marker.split(" == ")[0]} == "other"'), marker_environment(version, where))
+
+
+def test_every_variable_of_markers_has_a_value() -> None:
+    """And where nothing is told of the container, the one that packaging takes on this machine."""
+    environment, theirs = marker_environment("3.12", sys.platform), default_environment()
+    assert environment.keys() == theirs.keys()
+    for name in ("implementation_name", "platform_python_implementation"):
+        assert environment[name] == theirs[name]  # type: ignore[literal-required]
 
 
 def test_the_kernel_of_another_system_is_not_known() -> None:

@@ -10,10 +10,13 @@ import pytest
 from coverage import Coverage
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+from requirements.requirement import Requirement as LibraryRequirement
 
 from tests.support.project import Project
 from vendorws.errors import ExitCode, RequirementsError
-from vendorws.model import Pin, Problem, Requirement, Requirements
+from vendorws.model import Pin, Problem, Requirement, Requirements, canonical
+from vendorws.requirement_files import pins
 from vendorws.requirement_files.lines import read_lines
 from vendorws.requirement_files.markers import marker_environment
 from vendorws.requirement_files.pins import parse, read_requirements, read_valid_requirements
@@ -427,6 +430,52 @@ def test_ten_thousand_lines_take_no_time(tmp_path: Path, text: str) -> None:
         return time.process_time() - begin
 
     assert min(seconds() for _ in range(3)) < 2
+
+
+RELEASES = (
+    "x",
+    "X.y_2",
+    "-",
+    "a-",
+    "_",
+    "==",
+    ">=",
+    "<",
+    "!=",
+    "~=",
+    "===",
+    " ",
+    "  ",
+    "1",
+    "1.0",
+    "0",
+    ".",
+    ".*",
+    ",",
+    "é",
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from(RELEASES), min_size=1, max_size=6).map("".join))
+def test_what_is_read_without_the_library_is_what_that_would_read(text: str) -> None:
+    at_once = pins.released_name(text)
+    if at_once is not None:
+        read = LibraryRequirement.parse(text)
+        assert (read.name, read.specifier, read.extras, read.uri) == (at_once, True, [], None)
+
+
+def test_most_lines_are_read_without_the_library() -> None:
+    lines = ["django", "A.b_c-1==1.0", "x == 2024.1.15", "y>=1", "z<2", "a1!=3.0.0"]
+    assert [pins.released_name(line) for line in lines] == ["django", "A.b_c-1", "x", "y", "z", "a1"]
+    others = ["x==1.0rc1", "x~=1.0", "x===1", "x[e]==1", "x>=1,<2", "x @ https://h/x.whl", "x==1.*", "-x", "x-", "x y"]
+    assert [pins.released_name(line) for line in others] == [None] * len(others)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("aZ09-_.", min_size=1, max_size=12))
+def test_a_name_is_spelt_as_packaging_spells_it(name: str) -> None:
+    assert canonical(name) == canonicalize_name(name)
 
 
 PIECES = (

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 """The names under which Compose looks for its file, in this order."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """One project's settings, checked.
 
@@ -57,7 +58,7 @@ class Settings:
     own_requirements: tuple[Path, ...] = ()
     trust_tags: bool = False
 
-    @property
+    @cached_property
     def vendor(self) -> Path:
         """The folder of the checkouts on this machine."""
         return self.root / VENDOR

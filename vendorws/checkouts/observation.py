@@ -366,9 +366,7 @@ class _Look:
             local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
             if target and target.kind is TargetKind.TAG
             else None,
-            submodules=replace(
-                find_submodules(self.git, self.path, self.status.submodules), replaced=obstacles.submodules
-            ),
+            submodules=self.submodules(obstacles.submodules),
             placed=placed,
             ssh_command=self.config.ssh_command,
             hidden=obstacles.hidden,
@@ -377,6 +375,10 @@ class _Look:
             unpushed=self.unpushed(remote),
             similar=self.similar(remote) if target is None else None,
         )
+
+    def submodules(self, replaced: tuple[str, ...]) -> Submodules:
+        found = find_submodules(self.git, self.path, self.status.submodules)
+        return replace(found, replaced=replaced) if replaced else found
 
     def stashes(self) -> int:
         if isinstance(self.refs, Refs):

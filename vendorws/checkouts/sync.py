@@ -163,7 +163,8 @@ class _Foreman:
 
         What is not there needs no look, so its server is called at once: to load what looks takes as long as that call.
         """
-        there = {pin for pin in self.pins if _is_there(self.crew.settings.vendor / pin.name)}
+        vendor = self.crew.settings.vendor
+        there = {pin for pin in self.pins if _is_there(f"{vendor}/{pin.name}")}
         for pin in self.pins:
             if pin not in there:
                 self.looked(pin, Missing())
@@ -299,10 +300,10 @@ class _Foreman:
         return Outcome(pin, (), None, None, failure, 0.0)
 
 
-def _is_there(place: Path) -> bool:
+def _is_there(place: str) -> bool:
     """Whether a look may find something; what cannot be told without one, it tells."""
     try:
-        place.lstat()
+        os.lstat(place)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -93,6 +93,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 def shown_path(root: Path) -> Path:
     """`root` as it is typed from here, for the commands that are suggested."""
     return Path(os.path.relpath(root, Path.cwd()))
+
+
+def typed_path(root: Path) -> Callable[[Pin], str]:
+    """How the path of a pin's checkout is typed, in the project that is `shown_path`."""
+    from vendorws.model import VENDOR
+
+    vendor = root / VENDOR
+    return lambda pin: f"{vendor}/{pin.name}"
 
 
 def name_project(err: Screen, settings: Settings, project: Path | None, *, quiet: bool) -> None:

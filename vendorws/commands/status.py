@@ -61,7 +61,7 @@ def status(
         dry_run=False,
         wait=True,
         trace=shared.tracer(verbose=verbose),
-        at=lambda pin: str(here / pin.path),
+        at=shared.typed_path(here),
         project=shared.typed_project(project, requirement),
     )
     result = run(settings, pins, how, PlainProgress(err, quiet=quiet), fetch=fetch)

@@ -77,7 +77,7 @@ def sync(
         dry_run=dry_run,
         wait=wait,
         trace=shared.tracer(verbose=verbose),
-        at=lambda pin: str(here / pin.path),
+        at=shared.typed_path(here),
         project=shared.typed_project(project, requirement),
         cache=checked_folder(Path.cwd(), cache, name="--cache") if cache else settings.cache,
         filter=checked_filter(filter_spec) if filter_spec else settings.filter,

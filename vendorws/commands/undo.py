@@ -54,7 +54,7 @@ def undo(
         wait=wait,
         on_wait=lambda who: err.print(f"{who}; waiting for it"),
         trace=shared.tracer(verbose=verbose),
-        at=lambda pin: str(here / pin.path),
+        at=shared.typed_path(here),
         project=shared.typed_project(project, requirement),
     )
     undone = undo.undo_last_run(settings, pins, how)

@@ -129,12 +129,12 @@ class Git:
     @property
     def home(self) -> Path:
         """The folder of the checkouts, without links on the way."""
-        return _real_folder(self.vendor)
+        return _real_folder(str(self.vendor))
 
     @property
     def ceilings(self) -> str:
         """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
-        return os.pathsep.join(map(_realpath, (self.vendor, self.vendor.parent, self.cwd.parent)))
+        return _ceilings(str(self.vendor), os.path.dirname(self.cwd))  # noqa: PTH120  (as text, it is looked up)
 
     def _full_environment(self) -> dict[str, str]:
         return {
@@ -151,14 +151,14 @@ def _shown(arguments: Sequence[str]) -> str:
     return redact(shlex.join(["git", *arguments]))
 
 
-@lru_cache(maxsize=16)  # the same three folders for nearly every command of a run
-def _realpath(folder: Path) -> str:
-    return os.path.realpath(folder)
+@lru_cache(maxsize=16)  # the same for nearly every command of a run, and it takes some looking
+def _ceilings(vendor: str, around: str) -> str:
+    return os.pathsep.join(map(os.path.realpath, (vendor, os.path.dirname(vendor), around)))  # noqa: PTH120
 
 
 @lru_cache(maxsize=16)
-def _real_folder(folder: Path) -> Path:
-    return Path(_realpath(folder))
+def _real_folder(folder: str) -> Path:
+    return Path(folder).resolve()
 
 
 def _without_programs(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 pip is right. What its newest version makes of a line is what is vendored; a line that only another version (20.2 to
 26.3) takes is vendored as that one reads it, with a warning that says what to write for all of them; a line that none
-takes is an error, and so is what git must never be given. requirements-parser reads what is not editable, one line
-at a time, so that one bad line never hides the others.
+takes is an error, and so is what git must never be given. requirements-parser reads what is not editable and says more
+than a name and a version, one line at a time, so that one bad line never hides the others.
 """
 
 from __future__ import annotations
@@ -450,9 +450,9 @@ def _url_reason(scheme: str) -> str:
 def _named_by_word(text: str, marker: str) -> _Named:
     if _looks_like_path(text):
         return _Named("local path", None, marker=_marker(marker))
-    released = _RELEASED.fullmatch(text)
+    released = released_name(text)
     if released:
-        return _Named("index package", released["name"], marker=_marker(marker))
+        return _Named("index package", released, marker=_marker(marker))
     read = _library(text)
     if read and read.specifier:
         return _Named("index package", read.name, marker=_marker(marker), extras=bool(read.extras))
@@ -462,8 +462,13 @@ def _named_by_word(text: str, marker: str) -> _Named:
     raise Wrong(f"No pip can read the requirement {text}.", "Write name==1.0, or a URL that begins with git+.")
 
 
-_RELEASED = re.compile(rf"(?P<name>{NAME.pattern})(?:[ ]?(?:[=!]=|[<>]=?)[ ]?[0-9]{{1,9}}(?:\.[0-9]{{1,9}}){{0,5}})?")
-"""What most lines say, `name` or `name==1.2.3`: the library reads it alike, but is not there at once."""
+_RELEASED = re.compile(rf"({NAME.pattern})(?: ?(?:[=!]=|[<>]=?) ?[0-9]{{1,9}}(?:\.[0-9]{{1,9}}){{0,5}})?")
+
+
+def released_name(text: str) -> str | None:
+    """The name in `name` or `name==1.2.3`, as most lines are; the library reads them alike, and takes long to load."""
+    found = _RELEASED.fullmatch(text)
+    return found[1] if found else None
 
 
 def _looks_like_path(text: str) -> bool:
