@@ -24,7 +24,10 @@ LOCK_FILE = ".vendorws.lock"
 
 def canonical(name: str) -> str:
     """The one spelling of a distribution's name (PEP 503). packaging knows it too, and takes its time to load."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()
+
+
+_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True, slots=True)

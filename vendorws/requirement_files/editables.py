@@ -113,12 +113,11 @@ def read_direct(text: str) -> Pep508 | None:
 
 
 def _pep508(text: str) -> Pep508 | None:
-    from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Pep508
 
     try:
         return Pep508(text)
-    except (InvalidRequirement, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

@@ -47,12 +47,7 @@ def marker_environment(python_version: str, platform: str) -> dict[str, str]:
 
 def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
     """Whether the line is meant for this environment. Raises Wrong where pip would fail on the comparison."""
-    if marker is None:
-        return True
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-    from packaging.specifiers import InvalidSpecifier
-
     try:
-        return marker.evaluate({**environment, "extra": ""})
-    except (UndefinedComparison, UndefinedEnvironmentName, InvalidSpecifier, RecursionError):
+        return marker is None or marker.evaluate({**environment, "extra": ""})
+    except (ValueError, KeyError, RecursionError):  # packaging's own errors are of these
         raise Wrong(f"The marker {marker} cannot be decided.", "Compare it with a version or a name.") from None

@@ -13,7 +13,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from vendorws.errors import RequirementsError, visible
 from vendorws.model import Pin, Problem, Requirement, Requirements, canonical
@@ -471,6 +472,22 @@ def released_name(text: str) -> str | None:
     return found[1] if found else None
 
 
+class _Readers(NamedTuple):
+    """What reads the rest."""
+
+    requirement: type[LibraryRequirement]
+    marker: type[Marker]
+
+
+@cache
+def _readers() -> _Readers:
+    """Loaded when the first line comes that needs one; an import statement takes its time on each of ten thousand."""
+    from packaging.markers import Marker
+    from requirements.requirement import Requirement as LibraryRequirement
+
+    return _Readers(LibraryRequirement, Marker)
+
+
 def _looks_like_path(text: str) -> bool:
     """pip also takes any other word with a slash for a path, when there is such a folder."""
     return text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVES) or bool(_FOLDERS.fullmatch(text))
@@ -486,10 +503,8 @@ def _library(text: str) -> LibraryRequirement | None:
     """
     if len(text) > _LIBRARY_MAX or "#" in text or "\\" in text:
         return None
-    from requirements.requirement import Requirement as LibraryRequirement
-
     try:
-        return LibraryRequirement.parse(text)
+        return _readers().requirement.parse(text)
     except (ValueError, AssertionError, RecursionError):
         return None
 
@@ -497,9 +512,7 @@ def _library(text: str) -> LibraryRequirement | None:
 def _marker(text: str) -> Marker | None:
     if not text.strip():
         return None
-    from packaging.markers import InvalidMarker, Marker
-
     try:
-        return Marker(text.strip())
-    except (InvalidMarker, RecursionError):
+        return _readers().marker(text.strip())
+    except (ValueError, RecursionError):
         raise Wrong(f"The marker {text.strip()} is none.", 'Write it as in: name ; python_version >= "3.10".') from None
