@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process_tree import gone
-from vendorws.git_client.processes import NEVER, Command, Finished, Processes, Stopped
+from tests.support.process_tree import NOTE, gone, noted_pids
+from vendorws.git_client.processes import Command, Finished, Processes, Stopped
 
 
 def shell(
@@ -20,18 +20,6 @@ def shell(
 ) -> Finished:
     words = ["sh", "-c", f'cd "$0"; {script}', str(cwd)]
     return processes.run(Command(words, environment, **how))  # type: ignore[arg-type]
-
-
-def pids(folder: Path, count: int) -> list[int]:
-    """The process ids that a script noted below `folder`, once all of them are there."""
-    give_up = time.monotonic() + 10
-    while len(found := [file for file in folder.glob("pid.*") if file.read_text()]) < count:
-        assert time.monotonic() < give_up, "the script never began"
-        time.sleep(0.02)
-    return [int(file.read_text()) for file in found]
-
-
-NOTE = 'echo $$ > "pid.$$"'
 
 
 def test_what_it_says_and_how_it_ends(tmp_path: Path) -> None:
@@ -89,7 +77,7 @@ def test_its_time_is_up_for_everything_that_it_started(tmp_path: Path) -> None:
     )
     assert finished.overdue and finished.code == -signal.SIGTERM and finished.text == "began\n"
     assert time.monotonic() - start < 3
-    assert all(gone(pid) for pid in pids(tmp_path, 2))
+    assert all(gone(pid) for pid in noted_pids(tmp_path, 2))
 
 
 def test_what_will_not_end_is_ended(tmp_path: Path) -> None:
@@ -99,7 +87,7 @@ def test_what_will_not_end_is_ended(tmp_path: Path) -> None:
     )
     assert finished.overdue and finished.code == -signal.SIGKILL
     assert time.monotonic() - start < 4
-    assert all(gone(pid) for pid in pids(tmp_path, 1))
+    assert all(gone(pid) for pid in noted_pids(tmp_path, 1))
 
 
 def test_a_deadline_that_has_passed(tmp_path: Path) -> None:
@@ -119,7 +107,7 @@ def stopped_while(script: str, tmp_path: Path, count: int) -> float:
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    running = pids(tmp_path, count)
+    running = noted_pids(tmp_path, count)
     start = time.monotonic()
     processes.stop()
     worker.join(timeout=10)
@@ -173,38 +161,7 @@ def test_an_error_while_reading_ends_the_program(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         shell(Processes(), f"{NOTE}; echo x >&2; sleep 60", tmp_path, on_stderr=fail)
-    assert all(gone(pid) for pid in pids(tmp_path, 1))
-
-
-def test_several_run_side_by_side_and_no_more_than_were_asked_for(tmp_path: Path) -> None:
-    """The first one ends when the second one has begun, and so on; the third must not begin before the first ended."""
-    script = "touch $0; until [ -e $1 ]; do sleep 0.01; done; ls [1-4]; echo $0 >&2"
-    pairs = [("1", "2"), ("2", "3"), ("3", "3"), ("4", "4")]
-    commands = ((pair, Command(["sh", "-c", f"cd '{tmp_path}'; {script}", *pair], {})) for pair in pairs)
-    ended = []
-    for pair, finished in Processes().run_each(commands, at_a_time=2):
-        ended.append(pair)
-        assert finished.code == 0 and finished.stderr == f"{pair[0]}\n"
-        assert len(finished.text.split()) <= len(ended) + 1
-    assert sorted(ended) == pairs
-
-
-def test_what_nobody_wants_to_hear_any_more_is_ended(tmp_path: Path) -> None:
-    commands = ((n, Command(["sh", "-c", f'cd "$0"; {NOTE}; sleep {n}', str(tmp_path)], {})) for n in (0, 60, 61))
-    each = Processes().run_each(commands, at_a_time=3)
-    assert next(each)[0] == 0
-    running = pids(tmp_path, 3)
-    each.close()  # type: ignore[attr-defined]
-    assert all(gone(pid) for pid in running)
-
-
-def test_one_whose_time_is_up_does_not_keep_the_others(tmp_path: Path) -> None:
-    deadline = time.monotonic() + 0.3
-    commands = [(n, Command(["sleep", n], {}, deadline if n == "60" else NEVER)) for n in ("60", "0.6")]
-    assert {n: finished.overdue for n, finished in Processes().run_each(commands, at_a_time=2)} == {
-        "60": True,
-        "0.6": False,
-    }
+    assert all(gone(pid) for pid in noted_pids(tmp_path, 1))
 
 
 def test_a_program_that_does_not_exist() -> None:

@@ -50,6 +50,19 @@ def running_in(folder: Path) -> dict[int, str]:
     return found
 
 
+NOTE = 'echo $$ > "pid.$$"'
+"""Makes a script in a shell note its process id in the folder that it runs in."""
+
+
+def noted_pids(folder: Path, count: int) -> list[int]:
+    """The process ids that scripts noted in `folder`, once all of them are there."""
+    give_up = time.monotonic() + 10
+    while len(found := [file for file in folder.glob("pid.*") if file.read_text()]) < count:
+        assert time.monotonic() < give_up, "the script never began"
+        time.sleep(0.02)
+    return [int(file.read_text()) for file in found]
+
+
 def gone(pid: int, within: float = 3.0) -> bool:
     """Whether it ends within so many seconds; one that has ended and that nobody waited for counts as gone."""
     give_up = time.monotonic() + within

@@ -26,6 +26,7 @@ from vendorws.files import write_atomically, writing
 from vendorws.git_client.command import MOST_SESSIONS
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.processes import Command, Finished, WouldWait
+from vendorws.git_client.shells import run_each
 from vendorws.lock import workspace_lock
 from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget, TakeBack
 from vendorws.redaction import redact
@@ -151,7 +152,7 @@ class _Foreman:
 
     def work(self) -> None:
         """Until every pin has its outcome. Raises KeyboardInterrupt."""
-        for (pin, begun), said in self.crew.processes.run_each(self.looks(), at_a_time=self.looks_at_a_time):
+        for (pin, begun), said in run_each(self.crew.processes, self.looks(), at_a_time=self.looks_at_a_time):
             self.finish_look(pin, begun, said)
             while not self.crew.events.empty():
                 self.crew.events.get()()

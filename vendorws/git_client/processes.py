@@ -12,17 +12,13 @@ import selectors
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
-from typing import TypeVar
 
 from vendorws.values import dataclass
 
-_Key = TypeVar("_Key")
-
 NEVER = float("inf")
-_GRACE = 1.0  # seconds between asking a program to end and ending it
+GRACE = 1.0  # seconds between asking a program to end and ending it
 _TICK = 0.2  # seconds between two looks at whether the run was stopped
 
 
@@ -81,42 +77,26 @@ class Processes:
 
     def run(self, command: Command) -> Finished:
         """Run it to its end, or to its deadline. Raises Stopped, OSError."""
-        ((_, finished),) = self.run_each([(None, command)], at_a_time=1)
+        program = self.start(command)
+        try:
+            finished = self._hear_out(program, command)
+        finally:
+            self.forget(program)
+        if self.stopped:
+            raise Stopped
         return finished
 
-    def run_each(self, commands: Iterable[tuple[_Key, Command]], *, at_a_time: int) -> Iterator[tuple[_Key, Finished]]:
-        """Run them, so many at a time, and give each back with its key as it ends. Raises Stopped, OSError.
-
-        `commands` is read no further than there is room for; all of it happens on the thread that asks.
-        """
-        waiting = iter(commands)
-        running: dict[_Conversation, _Key] = {}
+    def _hear_out(self, program: Program, command: Command) -> Finished:
         with selectors.PollSelector() as selector:
-
-            def fill_up() -> None:
-                for key, command in islice(waiting, at_a_time - len(running)):
-                    running[_Conversation(self._start(command), command, selector)] = key
-
+            conversation = _Conversation(program, command, selector)
             try:
-                fill_up()
-                while running:
-                    soonest = min(conversation.deadline for conversation in running)
-                    for ready, _ in selector.select(max(0.0, min(_TICK, soonest - time.monotonic()))):
+                while not conversation.is_over(stopped=self.stopped):
+                    for ready, _ in selector.select(patience(conversation.deadline)):
                         ready.data(ready.fd)
-                    for conversation in [held for held in running if held.is_over(stopped=self.stopped)]:
-                        key = running.pop(conversation)
-                        try:
-                            fill_up()  # while this one ends, and before the one who asks thinks about it
-                        finally:
-                            finished = conversation.finish()
-                            self._forget(conversation)
-                        if self.stopped:
-                            raise Stopped
-                        yield key, finished
-            finally:
-                for conversation in running:
-                    conversation.cut_off()
-                    self._forget(conversation)
+            except BaseException:
+                conversation.cut_off()
+                raise
+            return conversation.finish()
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until the run is interrupted. Raises Stopped."""
@@ -129,30 +109,32 @@ class Processes:
         with self._lock:
             running = set(self._running)
         for pid in running:
-            _end(pid, signal.SIGTERM)
-        give_up = time.monotonic() + _GRACE
+            end(pid, signal.SIGTERM)
+        give_up = time.monotonic() + GRACE
         while self._running and time.monotonic() < give_up:
             time.sleep(0.02)
         for pid in running & self._running:
-            _end(pid, signal.SIGKILL)
+            end(pid, signal.SIGKILL)
 
-    def _start(self, command: Command) -> _Program:
+    def start(self, command: Command) -> Program:
+        """Start it, for one who hears it out and then calls `forget`. Raises Stopped, OSError."""
         with self._lock:
             if self.stopped:
                 raise Stopped
-            program = _Program(command, {**self._environment, **command.environment})
+            program = Program(command, {**self._environment, **command.environment})
             self._running.add(program.pid)
         return program
 
-    def _forget(self, conversation: _Conversation) -> None:
+    def forget(self, program: Program) -> None:
+        """It has ended."""
         with self._lock:
-            self._running.discard(conversation.pid)
+            self._running.discard(program.pid)
 
 
 class NoProcesses(Processes):
     """For work that must not wait: whatever would be run is a WouldWait."""
 
-    def run_each(self, commands: Iterable[tuple[_Key, Command]], *, at_a_time: int) -> Iterator[tuple[_Key, Finished]]:
+    def run(self, command: Command) -> Finished:
         """Raises WouldWait."""
         raise WouldWait
 
@@ -160,8 +142,8 @@ class NoProcesses(Processes):
 NO_PROCESSES = NoProcesses()
 
 
-class _Program:
-    """A running program and our ends of its pipes; without anything to say to it there is none to its input.
+class Program:
+    """A running program and our ends of its pipes; without a `stdin` there is none to its input.
 
     posix_spawn(3) takes a third of the time of `subprocess.Popen`, which tells where there are hundreds to start.
     """
@@ -172,7 +154,7 @@ class _Program:
         self._open, theirs = {self.stdout, self.stderr}, [out, err]
         self.stdin: int | None = None
         their_input: tuple[object, ...] = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-        if command.stdin:
+        if command.stdin is not None:
             input_end, self.stdin = os.pipe()
             self._open.add(self.stdin)
             theirs.append(input_end)
@@ -208,6 +190,13 @@ class _Program:
         assert self._code is not None
         return self._code
 
+    def say(self, words: bytes) -> None:
+        """Say it, however long that takes; a program that has ended does not hear it."""
+        assert self.stdin is not None
+        with suppress(BrokenPipeError):
+            while words:
+                words = words[os.write(self.stdin, words) :]
+
     def hang_up(self) -> None:
         """There is nothing more to say to it."""
         if self.stdin is not None:
@@ -234,7 +223,7 @@ class _Conversation:
     `selector` tells when a pipe is ready, and calls what is registered with it.
     """
 
-    def __init__(self, program: _Program, command: Command, selector: selectors.BaseSelector) -> None:
+    def __init__(self, program: Program, command: Command, selector: selectors.BaseSelector) -> None:
         self._program, self._selector, self._on_stderr = program, selector, command.on_stderr
         self._unsaid = (command.stdin or "").encode("utf-8", "surrogateescape")
         self._heard: dict[int, list[bytes]] = {program.stdout: [], program.stderr: []}
@@ -254,10 +243,10 @@ class _Conversation:
     def is_over(self, *, stopped: bool) -> bool:
         """Whether nothing more is to be heard; a program whose time is up is ended, and what it said is kept."""
         if self._ends and time.monotonic() >= self.deadline:
-            _end(self.pid, signal.SIGKILL if self._overdue else signal.SIGTERM)
+            end(self.pid, signal.SIGKILL if self._overdue else signal.SIGTERM)
             if self._overdue:
                 return True
-            self._overdue, self.deadline = True, time.monotonic() + _GRACE
+            self._overdue, self.deadline = True, time.monotonic() + GRACE
         # What a program that was stopped has put into the background may keep its outputs open.
         return not self._ends or (stopped and self._program.has_ended())
 
@@ -271,7 +260,7 @@ class _Conversation:
 
     def cut_off(self) -> None:
         """End the program; nobody wants to hear the rest."""
-        _end(self.pid, signal.SIGKILL)
+        end(self.pid, signal.SIGKILL)
         self.finish()
 
     def _listen(self, descriptor: int) -> None:
@@ -296,7 +285,12 @@ class _Conversation:
         self._selector.unregister(descriptor)
 
 
-def _end(pid: int, how: signal.Signals) -> None:
+def patience(deadline: float) -> float:
+    """Seconds to wait for a program that has until `deadline`, before another look at whether the run was stopped."""
+    return max(0.0, min(_TICK, deadline - time.monotonic()))
+
+
+def end(pid: int, how: signal.Signals) -> None:
     """Signal a program and everything that it started; one that shares our session is signalled alone."""
     with suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:

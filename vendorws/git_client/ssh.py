@@ -139,7 +139,7 @@ class SharedConnections:
 
 
 def _wait_for(closer: subprocess.Popen[bytes]) -> None:
-    with suppress(subprocess.TimeoutExpired):
+    with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # at the end of the process nobody hears of either
         closer.wait(timeout=5)
 
 
