@@ -52,7 +52,8 @@ def main() -> None:
         "growth": lambda: _growth(folder, options),
     }
     _print(_machine())
-    for name in options.parts or [part for part in parts if part != "growth" or not options.quick]:
+    wanted = options.parts or [part for part in parts if part != "growth" or not options.quick]
+    for name in sorted(wanted, key=list(parts).index):  # the picture last: what draws it weighs on all that is started
         _print(parts[name]())
     _say(f"done in {time.monotonic() - started:.0f} s")
 
