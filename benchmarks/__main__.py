@@ -49,6 +49,7 @@ def main() -> None:
         "less": lambda: _less(folder, options),
         "offline": lambda: _offline(folder, options),
         "start": lambda: _start_up(folder, options),
+        "slope": lambda: _slope(folder, options),
         "growth": lambda: _growth(folder, options),
     }
     _print(_machine())
@@ -60,7 +61,7 @@ def main() -> None:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="loopback, far, limits, less, offline, start, growth; all without any")
+    parser.add_argument("parts", nargs="*", help="loopback, far, limits, less, offline, start, slope, growth; or all")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes: fewer packages, two rounds")
     parser.add_argument("-n", "--packages", type=int, help="how many packages (50, quick: 10)")
     parser.add_argument("--rounds", type=int, help="how often each tool runs (5, quick: 2)")
@@ -195,6 +196,34 @@ def _many_lines(site: Path, count: int = 10_000) -> Path:
     others = (f"package-{n}[extra]>={n % 9}.{n % 7} ; python_version >= '3.8'  # why\n" for n in range(count * 9 // 10))
     file.write_text("".join((*lines, *others)) or "-e git+ssh://git@github.com/acme/part.git@main#egg=part\n")
     return file
+
+
+def _slope(folder: Path, options: argparse.Namespace) -> str:
+    """What each further checkout costs a `status`, whatever it costs to start."""
+    few, many = (5, 20) if options.quick else (50, 200)
+    slopes: dict[str, list[float]] = {}
+    with git_host(folder / "host") as host:
+        races = {count: Race(folder / "race", host, _packages(folder, count), _say) for count in (few, many)}
+        for _ in range(options.rounds):
+            status: dict[tuple[str, int], float] = {}
+            for count, race in races.items():
+                for result in race.run([tools.floor(jobs=8), tools.vendorws()], 1, works=_LOOKS, count=False):
+                    status[result.tool, count] = result.figures("status").seconds
+            for tool in dict.fromkeys(tool for tool, _ in status):
+                slopes.setdefault(tool, []).append((status[tool, many] - status[tool, few]) / (many - few))
+    floor, *_ = slopes.values()
+    rows = [
+        [
+            tool,
+            f"{1000 * statistics.median(found):.2f}",
+            f"{statistics.median(own / its for own, its in zip(found, floor, strict=True)):.2f}",
+        ]
+        for tool, found in slopes.items()
+    ]
+    return f"## Status of each further checkout, from {few} to {many}\n\n{table(['tool', 'ms', 'x floor'], rows)}"
+
+
+_LOOKS = ("cold", "status")
 
 
 def _growth(folder: Path, options: argparse.Namespace) -> str:
