@@ -199,31 +199,23 @@ def _many_lines(site: Path, count: int = 10_000) -> Path:
 
 
 def _slope(folder: Path, options: argparse.Namespace) -> str:
-    """What each further checkout costs a `status`, whatever it costs to start."""
+    """What each further checkout costs a `status`, whatever it costs to start.
+
+    All looks of a round come within two seconds: a difference of two times is no use where the weather has changed.
+    """
     few, many = (5, 20) if options.quick else (50, 200)
-    slopes: dict[str, list[float]] = {}
+    racers = [tools.floor(jobs=8), tools.vendorws()]
+    slopes: dict[str, list[float]] = {tool.name: [] for tool in racers}
     with git_host(folder / "host") as host:
-        races = {count: Race(folder / "race", host, _packages(folder, count), _say) for count in (few, many)}
-        for _ in range(options.rounds):
-            status: dict[tuple[str, int], float] = {}
-            for count, race in races.items():
-                for result in race.run([tools.floor(jobs=8), tools.vendorws()], 1, works=_LOOKS, count=False):
-                    status[result.tool, count] = result.figures("status").seconds
-            for tool in dict.fromkeys(tool for tool, _ in status):
-                slopes.setdefault(tool, []).append((status[tool, many] - status[tool, few]) / (many - few))
-    floor, *_ = slopes.values()
-    rows = [
-        [
-            tool,
-            f"{1000 * statistics.median(found):.2f}",
-            f"{statistics.median(own / its for own, its in zip(found, floor, strict=True)):.2f}",
-        ]
-        for tool, found in slopes.items()
-    ]
+        races = [Race(folder / f"race-{count}", host, _packages(folder, count), _say) for count in (few, many)]
+        looks = {tool.name: [race.looker(tool) for race in races] for tool in racers}
+        for _ in range(6 * options.rounds):
+            for name, (look_at_few, look_at_many) in looks.items():
+                slopes[name].append((-look_at_few() + look_at_many()) / (many - few))
+    medians = {name: statistics.median(found) for name, found in slopes.items()}
+    floor, *_ = medians.values()
+    rows = [[name, f"{1000 * median:.2f}", f"{median / floor:.2f}"] for name, median in medians.items()]
     return f"## Status of each further checkout, from {few} to {many}\n\n{table(['tool', 'ms', 'x floor'], rows)}"
-
-
-_LOOKS = ("cold", "status")
 
 
 def _growth(folder: Path, options: argparse.Namespace) -> str:

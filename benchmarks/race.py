@@ -95,6 +95,19 @@ class Race:
         self.say(", ".join(f"{name}: {seconds:.2f} s" for name, seconds in zip(tried, times, strict=True)))
         return list(tried.items())[best]
 
+    def looker(self, tool: Tool) -> Callable[[], float]:
+        """Let a tool get everything; what is given back runs its `status` there, and says for how many seconds."""
+        self.say(f"getting {len(self.packages)} packages: {tool.name}")
+        site, figures = self._fresh_site(tool), Figures()
+        for work in ("cold", "status"):  # once before it counts: everything is in memory then, for each tool
+            self._measure(self._command(tool, work, site) or (), site, figures)
+
+        def look() -> float:
+            self._measure(self._command(tool, "status", site) or (), site, figures)
+            return figures.rounds[-1].seconds
+
+        return look
+
     def _round(self, tool: Tool, result: Result, works: Sequence[str]) -> None:
         site = self._fresh_site(tool)
         for work in works:
