@@ -62,16 +62,16 @@ def main() -> None:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", help="loopback, far, limits, less, offline, start, slope, growth; or all")
-    parser.add_argument("--quick", action="store_true", help="a look in two minutes: fewer packages, two rounds")
+    parser.add_argument("--quick", action="store_true", help="a look in two minutes: fewer packages, one round")
     parser.add_argument("-n", "--packages", type=int, help="how many packages (50, quick: 10)")
-    parser.add_argument("--rounds", type=int, help="how often each tool runs (5, quick: 2)")
+    parser.add_argument("--rounds", type=int, help="how often each tool runs (5, quick: 1)")
     parser.add_argument("--no-peers", action="store_true", help="only vendorws and the floor")
     parser.add_argument("--round-trip", type=float, default=0.04, help="seconds to the host that is far away")
     parser.add_argument("--folder", type=Path, default=Path(".bench"), help="where everything is kept (.bench)")
     parser.add_argument("--plot", type=Path, help="write the growth with the number of packages here, as SVG")
     options = parser.parse_args(arguments)
     options.packages = options.packages or (10 if options.quick else 50)
-    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.rounds = options.rounds or (1 if options.quick else 5)
     return options
 
 
@@ -88,7 +88,7 @@ def _far(folder: Path, options: argparse.Namespace) -> str:
 
 
 def _compare(folder: Path, options: argparse.Namespace, title: str, round_trip: float) -> str:
-    peers = [] if options.no_peers else tools.peers(folder / "peers")
+    peers = [] if options.no_peers or (options.quick and round_trip) else tools.peers(folder / "peers")
     if options.quick:
         peers = [peer for peer in peers if not peer.is_slow]
     with git_host(folder / "host", round_trip=round_trip) as host:
