@@ -149,6 +149,20 @@ def test_one_whose_time_is_up_does_not_keep_the_others(tmp_path: Path, at_a_time
     assert all(gone(pid) for pid in noted_pids(tmp_path, 1))
 
 
+def test_one_that_ended_unheard_before_its_time_was_up_costs_nobody_anything(tmp_path: Path) -> None:
+    """While the one who asks is busy, what has ended cannot be told from what is late; the next one must not pay."""
+    soon = time.monotonic() + 0.5
+    commands = [
+        script("true", tmp_path),
+        script("true", tmp_path, deadline=soon),
+        script("sleep 2; echo end", tmp_path),
+    ]
+    each = run_each(Processes(), enumerate(commands), at_a_time=1)
+    assert next(each) == (0, Finished(0, b"", ""))
+    time.sleep(1)
+    assert list(each) == [(1, Finished(0, b"", "")), (2, Finished(0, b"end\n", ""))]
+
+
 def test_what_will_not_end_is_ended(tmp_path: Path) -> None:
     start = time.monotonic()
     stubborn = script(f"trap '' TERM; {NOTE}; sleep 60; sleep 60", tmp_path, deadline=start + 0.3)

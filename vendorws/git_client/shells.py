@@ -86,7 +86,7 @@ class _Shell(Generic[_Key]):
         self._mark = os.urandom(8).hex().encode()
         self._heard = {self._program.stdout: bytearray(), self._program.stderr: bytearray()}
         self._ends = set(self._heard)
-        self._overdue = False
+        self._overdue = self._late_one_ended = False
         self._last_moment = NEVER
         self.told: deque[tuple[_Key, Command]] = deque()
         for descriptor in self._heard:
@@ -117,6 +117,7 @@ class _Shell(Generic[_Key]):
             code = int(out[said[0] + len(self._mark) : said[1]])
             finished = Finished(code, bytes(out[: said[0]]), err[: complained[0]].decode("utf-8", "replace"))
             del out[: said[1]], err[: complained[1]]
+            self._late_one_ended |= self._overdue
             yield self.told.popleft()[0], finished
 
     def _marked(self, heard: bytearray) -> tuple[int, int] | None:
@@ -146,8 +147,8 @@ class _Shell(Generic[_Key]):
             self._let_go(descriptor)
         code = self._program.wait()
         self._processes.forget(self._program)
-        if not self.told:
-            return [], []
+        if not self.told or self._late_one_ended:  # what comes after the one that was late is not to blame
+            return [], list(self.told)
         (key, _), *untold = self.told
         out, err = self._heard.values()
         return [(key, Finished(code, bytes(out), err.decode("utf-8", "replace"), self._overdue))], untold
