@@ -211,7 +211,8 @@ def _slope(folder: Path, options: argparse.Namespace) -> str:
         looks = {tool.name: [race.looker(tool) for race in races] for tool in racers}
         for _ in range(6 * options.rounds):
             for name, (look_at_few, look_at_many) in looks.items():
-                slopes[name].append((-look_at_few() + look_at_many()) / (many - few))
+                at_few, at_many = look_at_few(), look_at_many()
+                slopes[name].append((at_many - at_few) / (many - few))
     medians = {name: statistics.median(found) for name, found in slopes.items()}
     floor, *_ = medians.values()
     rows = [[name, f"{1000 * median:.2f}", f"{median / floor:.2f}"] for name, median in medians.items()]
