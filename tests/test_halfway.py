@@ -84,6 +84,17 @@ def stopping(checkout: Path, reached: Path, *, at: str = "theirs", seconds: int 
     attributes.unlink()
 
 
+@contextmanager
+def holding(hooks: Path, ref: str, reached: Path) -> Iterator[None]:
+    """Git does not get over a change of this ref, whose lock it holds meanwhile."""
+    hook = hooks / "reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f'#!/bin/sh\ncase $1$(cat) in prepared*" {ref}"*) touch "{reached}"; sleep 600;; esac\n')
+    hook.chmod(0o755)
+    yield
+    hook.unlink()
+
+
 def killed_in_the_middle(project: Project, *arguments: str, at: str = "theirs") -> None:
     """Start the command, wait until git writes files, and end it all as a power cut does."""
     reached = project.root.parent / "reached"
@@ -396,6 +407,50 @@ def test_a_lock_of_a_fetch_that_died_is_not_in_the_way_of_the_next(
     assert "tidied up" in run.ok("sync").stdout
     assert git(checkout, "rev-parse", "HEAD") == newest
     assert not lock.exists()
+
+
+REFS = {
+    "billing": ("refs/remotes/origin/main", "refs/vendorws/runs/", "HEAD", "refs/heads/main"),
+    "lib": ("refs/remotes/origin/main", "HEAD", "refs/vendorws/recorded"),
+}
+
+
+@pytest.mark.parametrize(("moving", "ref"), [(name, ref) for name, refs in REFS.items() for ref in refs])
+def test_a_git_that_died_while_it_held_a_ref(
+    moving: str, ref: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    lib.commit(MOVED)
+    record(billing, lib)
+    repository = checkout / ".git" / ("modules/acme/lib" if moving == "lib" else "")
+    reached = project.root.parent / "reached"
+    with holding(repository / "hooks", ref, reached):
+        start_and_kill(project, reached, "sync")
+    assert list(repository.rglob("*.lock")), "the test did not stop git in the middle"
+
+    run.ok("sync")
+
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
+
+
+@pytest.mark.parametrize("ref", ["HEAD", "refs/remotes/origin/main", "refs/vendorws/recorded"])
+def test_a_git_that_died_while_it_held_a_ref_of_a_new_submodule(
+    ref: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path, sandbox: Sandbox
+) -> None:
+    add_submodules(billing, lib)
+    reached, hooks = project.root.parent / "reached", sandbox.home / "hooks"
+    sandbox.add_git_config(f'[core]\n\thooksPath = "{hooks}"\n')
+    with holding(hooks, ref, reached):
+        git(checkout, "config", "core.hooksPath", "/nowhere")
+        start_and_kill(project, reached, "sync")
+
+    run.ok("sync")
+
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
 
 
 def store_alone(commit: str, remote: Remote, repository: Path) -> None:

@@ -17,7 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from vendorws.checkouts.repository import GitDirectory, find_git_directory, is_file, module_directory
+from vendorws.checkouts.repository import (
+    GitDirectory,
+    find_git_directory,
+    is_file,
+    module_directory,
+    submodule_paths,
+)
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import Stopped
@@ -47,17 +53,19 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
     `git` runs in the checkout `place`. An interrupted run leaves the mark, for the next one.
     """
     mark = _directory(place).private / MARK
-    text = "" if ends is None else _text(ends, _changed_before(git, place, ends))
     try:
-        mark.write_text(text, "utf-8", "surrogateescape")
+        mark.write_text("", "utf-8")  # from here on git takes locks
+        if ends is not None:
+            mark.write_text(_text(ends, _changed_before(git, place, ends)), "utf-8", "surrogateescape")
         yield
     except (GitFailed, OSError):
         with suppress(GitFailed, OSError):
             _put_back(git, place)
         raise
     except Stopped:
-        if ends is None and not _locks_since(_directory(place), mark.stat().st_mtime):
-            mark.unlink()
+        with suppress(OSError):  # what still ends may remove what is looked at: then the mark stays as well
+            if ends is None and not _locks_since(place, mark.stat().st_mtime):
+                mark.unlink()
         raise
     mark.unlink(missing_ok=True)
 
@@ -81,9 +89,8 @@ def take_back(git: Git, place: Path) -> None:
     A git that outlived its run is waited for: it would go on writing what is put back here. The developer may have
     gone on since: only a HEAD that is still at one end of the move is put back. Raises GitFailed, OSError, Stopped.
     """
-    directory = _directory(place)
-    if is_halfway(directory):
-        _await_outlived(git, {place, directory.private, directory.common})
+    if is_halfway(_directory(place)):
+        _await_outlived(git, _folders(place))
         _put_back(git, place)
 
 
@@ -93,9 +100,7 @@ def _put_back(git: Git, place: Path) -> None:
         return
     git = replace(git, deadline=time.monotonic() + _TIME, timeout=_TIME)
     mark = directory.private / MARK
-    _remove_dead_locks(place, directory, mark.stat().st_mtime)
-    if (lock := directory.private / "index.lock").exists():
-        raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists")
+    _remove_dead_locks(place, mark.stat().st_mtime)
     ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
     if ends is not None:
         if _commit(git, "HEAD") == ends.start:
@@ -158,7 +163,7 @@ def _changed_before(git: Git, place: Path, ends: Ends) -> set[str]:
     if ends.start == ends.end:
         return set()
     moved = _moved(git, ends)
-    # Not diff-index: that one takes every file for changed that was only touched.
+    # Not diff-index: that one takes every file for changed that was only touched. (This one may write the index.)
     tracked = set(git.call("diff", "--name-only", "--no-renames", "-z", _start(git, ends), "--").split("\0"))
     new = {path for path, (old, _) in moved.items() if not old.is_file and _is_there(place / path)}
     return new | (tracked & moved.keys())
@@ -297,22 +302,43 @@ def _remove_file(place: Path, path: str) -> None:
 # -- locks -----------------------------------------------------------------------------------------------------
 
 
-def _remove_dead_locks(place: Path, directory: GitDirectory, since: float) -> None:
-    """Remove the locks that git made for this move and did not live to remove, where no git is at work any more."""
-    locks = _locks_since(directory, since)
-    if locks and not _git_is_at_work({place, directory.private, directory.common}):
+def _remove_dead_locks(place: Path, since: float) -> None:
+    """Remove the locks that git made for this move and did not live to remove, in submodules too.
+
+    Raises GitFailed where one stays, because a git is at work there or because the lock is older.
+    """
+    locks = _locks_since(place, since)
+    if locks and not _git_is_at_work(_folders(place)):
         for lock in locks:
             lock.unlink(missing_ok=True)
+    for lock in (*locks, _directory(place).private / "index.lock"):
+        if lock.exists():
+            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists")
 
 
-def _locks_since(directory: GitDirectory, moment: float) -> list[Path]:
-    return [lock for lock in _locks(directory) if lock.stat().st_mtime >= moment]
+def _locks_since(place: Path, moment: float) -> list[Path]:
+    return [lock for lock in _locks(place) if lock.stat().st_mtime >= moment]
 
 
-def _locks(directory: GitDirectory) -> Iterator[Path]:
-    for folder in {directory.private.resolve(), directory.common.resolve()}:
-        yield from folder.glob("*.lock")
-    yield from (directory.common / "refs").rglob("*.lock")
+def _locks(place: Path) -> Iterator[Path]:
+    for _, directory in _repositories(place):
+        for folder in {directory.private.resolve(), directory.common.resolve()}:
+            yield from folder.glob("*.lock")
+        yield from (directory.common / "refs").rglob("*.lock")
+
+
+def _folders(place: Path) -> set[Path]:
+    """Where a git runs that works in this checkout or in a submodule of it."""
+    return {folder for at, inside in _repositories(place) for folder in (at, inside.private, inside.common)}
+
+
+def _repositories(place: Path) -> Iterator[tuple[Path, GitDirectory]]:
+    """A checkout, its submodules and theirs, as far as they are cloned: the place and the git directory of each."""
+    yield place, _directory(place)
+    for path in submodule_paths(place):
+        module = module_directory(place, path)
+        if module is not None and isinstance(find_git_directory(place / path), GitDirectory):
+            yield from _repositories(place / path)
 
 
 def _await_outlived(git: Git, folders: Collection[Path]) -> None:
