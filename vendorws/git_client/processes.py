@@ -18,7 +18,7 @@ from contextlib import suppress
 from vendorws.values import dataclass
 
 NEVER = float("inf")
-GRACE = 1.0  # seconds between asking a program to end and ending it
+_GRACE = 1.0  # seconds between asking a program to end and ending it
 _TICK = 0.2  # seconds between two looks at whether the run was stopped
 
 
@@ -90,7 +90,8 @@ class Processes:
         with selectors.PollSelector() as selector:
             conversation = _Conversation(program, command, selector)
             try:
-                while not conversation.is_over(stopped=self.stopped):
+                # What a program that was stopped has put into the background may keep its outputs open.
+                while not (conversation.is_over() or (self.stopped and program.has_ended())):
                     for ready, _ in selector.select(patience(conversation.deadline)):
                         ready.data(ready.fd)
             except BaseException:
@@ -109,12 +110,12 @@ class Processes:
         with self._lock:
             running = set(self._running)
         for pid in running:
-            end(pid, signal.SIGTERM)
-        give_up = time.monotonic() + GRACE
+            _end(pid, signal.SIGTERM)
+        give_up = time.monotonic() + _GRACE
         while self._running and time.monotonic() < give_up:
             time.sleep(0.02)
         for pid in running & self._running:
-            end(pid, signal.SIGKILL)
+            _end(pid, signal.SIGKILL)
 
     def start(self, command: Command) -> Program:
         """Start it, for one who hears it out and then calls `forget`. Raises Stopped, OSError."""
@@ -217,59 +218,82 @@ class Program:
             self._code = os.waitstatus_to_exitcode(status)
 
 
-class _Conversation:
-    """What is said to a program and what it says, on all its pipes at once, so that neither waits for the other.
+class Hearing:
+    """What a program says, on both outputs at once, until it ends or its time is up.
 
-    `selector` tells when a pipe is ready, and calls what is registered with it.
+    `selector` tells when a pipe is ready, and calls what is registered with it. `heard` has an entry for each output,
+    `deadline` is in `time.monotonic()` seconds, and `overdue` says that it has passed.
     """
 
-    def __init__(self, program: Program, command: Command, selector: selectors.BaseSelector) -> None:
-        self._program, self._selector, self._on_stderr = program, selector, command.on_stderr
-        self._unsaid = (command.stdin or "").encode("utf-8", "surrogateescape")
-        self._heard: dict[int, list[bytes]] = {program.stdout: [], program.stderr: []}
-        self._ends = set(self._heard)
-        self.deadline, self._overdue = command.deadline, False
-        for descriptor in self._heard:
-            selector.register(descriptor, selectors.EVENT_READ, self._listen)
-        if program.stdin is not None:
-            self._ends.add(program.stdin)
-            selector.register(program.stdin, selectors.EVENT_WRITE, self._speak)
+    def __init__(self, program: Program, selector: selectors.BaseSelector, deadline: float = NEVER) -> None:
+        self.program, self.deadline, self.overdue = program, deadline, False
+        self.heard = {program.stdout: bytearray(), program.stderr: bytearray()}
+        self._selector = selector
+        self._attended: set[int] = set()
+        for descriptor in self.heard:
+            self._attend(descriptor, selectors.EVENT_READ, self._listen)
+
+    def _attend(self, descriptor: int, event: int, then: Callable[[int], object]) -> None:
+        """Have `then` called when this pipe is ready."""
+        self._attended.add(descriptor)
+        self._selector.register(descriptor, event, then)
+
+    def _leave(self, descriptor: int) -> None:
+        """There is nothing more to this pipe."""
+        self._attended.discard(descriptor)
+        self._selector.unregister(descriptor)
+
+    def _listen(self, descriptor: int) -> bytes:
+        """Take what is ready on an output; nothing is its end."""
+        chunk = os.read(descriptor, 65536)
+        self.heard[descriptor] += chunk
+        if not chunk:
+            self._leave(descriptor)
+        return chunk
 
     @property
-    def pid(self) -> int:
-        """The program's process id."""
-        return self._program.pid
+    def is_at_end(self) -> bool:
+        """Whether all pipes are closed."""
+        return not self._attended
 
-    def is_over(self, *, stopped: bool) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing more is to be heard; a program whose time is up is ended, and what it said is kept."""
-        if self._ends and time.monotonic() >= self.deadline:
-            end(self.pid, signal.SIGKILL if self._overdue else signal.SIGTERM)
-            if self._overdue:
+        if not self.is_at_end and time.monotonic() >= self.deadline:
+            _end(self.program.pid, signal.SIGKILL if self.overdue else signal.SIGTERM)
+            if self.overdue:
                 return True
-            self._overdue, self.deadline = True, time.monotonic() + GRACE
-        # What a program that was stopped has put into the background may keep its outputs open.
-        return not self._ends or (stopped and self._program.has_ended())
+            self.overdue, self.deadline = True, time.monotonic() + _GRACE
+        return self.is_at_end
 
     def finish(self) -> Finished:
         """How it ended, and what it said."""
-        for descriptor in tuple(self._ends):
-            self._let_go(descriptor)
-        code = self._program.wait()
-        out, err = (b"".join(said) for said in self._heard.values())
-        return Finished(code, out, err.decode("utf-8", "replace"), self._overdue)
+        for descriptor in tuple(self._attended):
+            self._leave(descriptor)
+        code = self.program.wait()
+        out, err = self.heard.values()
+        return Finished(code, bytes(out), err.decode("utf-8", "replace"), self.overdue)
 
     def cut_off(self) -> None:
         """End the program; nobody wants to hear the rest."""
-        end(self.pid, signal.SIGKILL)
+        _end(self.program.pid, signal.SIGKILL)
         self.finish()
 
-    def _listen(self, descriptor: int) -> None:
-        chunk = os.read(descriptor, 65536)
-        self._heard[descriptor].append(chunk)
-        if not chunk:
-            self._let_go(descriptor)
-        elif descriptor == self._program.stderr and self._on_stderr is not None:
+
+class _Conversation(Hearing):
+    """The program is spoken to as well, so that neither waits for the other, and who wants to hears it at once."""
+
+    def __init__(self, program: Program, command: Command, selector: selectors.BaseSelector) -> None:
+        super().__init__(program, selector, command.deadline)
+        self._unsaid = (command.stdin or "").encode("utf-8", "surrogateescape")
+        self._on_stderr = command.on_stderr
+        if program.stdin is not None:
+            self._attend(program.stdin, selectors.EVENT_WRITE, self._speak)
+
+    def _listen(self, descriptor: int) -> bytes:
+        chunk = super()._listen(descriptor)
+        if chunk and descriptor == self.program.stderr and self._on_stderr is not None:
             self._on_stderr(chunk)
+        return chunk
 
     def _speak(self, descriptor: int) -> None:
         """Say a part that fits; there is no more to say to a program that does not listen."""
@@ -277,12 +301,8 @@ class _Conversation:
             self._unsaid = self._unsaid[os.write(descriptor, self._unsaid[: select.PIPE_BUF]) :]
             if self._unsaid:
                 return
-        self._let_go(descriptor)
-        self._program.hang_up()
-
-    def _let_go(self, descriptor: int) -> None:
-        self._ends.discard(descriptor)
-        self._selector.unregister(descriptor)
+        self._leave(descriptor)
+        self.program.hang_up()
 
 
 def patience(deadline: float) -> float:
@@ -290,7 +310,7 @@ def patience(deadline: float) -> float:
     return max(0.0, min(_TICK, deadline - time.monotonic()))
 
 
-def end(pid: int, how: signal.Signals) -> None:
+def _end(pid: int, how: signal.Signals) -> None:
     """Signal a program and everything that it started; one that shares our session is signalled alone."""
     with suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 import selectors
 import shlex
-import signal
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Generic, TypeVar
 
-from vendorws.git_client.processes import GRACE, NEVER, Command, Finished, Processes, Stopped, end, patience
+from vendorws.git_client.processes import NEVER, Command, Finished, Hearing, Processes, Stopped, patience
 
 _Key = TypeVar("_Key")
 
@@ -38,17 +36,15 @@ def run_each(
     with selectors.PollSelector() as selector:
 
         def fill_up() -> None:
-            while len(shells) < at_a_time or any(shell.has_room for shell in shells):
+            while (free := [shell for shell in shells if shell.has_room]) or len(shells) < at_a_time:
                 command = next(waiting, None)
                 if command is None:
                     return
-                free = min(
-                    (shell for shell in shells if shell.has_room), key=lambda shell: len(shell.told), default=None
-                )
-                if free is None or (free.told and len(shells) < at_a_time):
-                    free = _Shell(processes, selector)
-                    shells.append(free)
-                free.tell(*command)
+                shell = min(free, key=lambda shell: len(shell.told), default=None)
+                if shell is None or (shell.told and len(shells) < at_a_time):
+                    shell = _Shell(processes, selector)
+                    shells.append(shell)
+                shell.tell(*command)
 
         try:
             fill_up()
@@ -69,56 +65,52 @@ def run_each(
                         yield from last
         finally:
             for shell in shells:
-                shell.dismiss()
-            for shell in shells:
-                shell.bury()
+                shell.cut_off()
 
 
-class _Shell(Generic[_Key]):
+class _Shell(Hearing, Generic[_Key]):
     """A shell that runs what it is told, one after another, and says after each how it ended.
 
     It says so on both outputs, behind a mark that nobody else can know.
     """
 
     def __init__(self, processes: Processes, selector: selectors.BaseSelector) -> None:
-        self._processes, self._selector = processes, selector
-        self._program = processes.start(Command(("sh", "-s"), {}, stdin=""))
+        super().__init__(processes.start(Command(("sh", "-s"), {}, stdin="")), selector)
+        self._processes = processes
         self._mark = os.urandom(8).hex().encode()
-        self._heard = {self._program.stdout: bytearray(), self._program.stderr: bytearray()}
-        self._ends = set(self._heard)
-        self._overdue = self._late_one_ended = False
-        self._last_moment = NEVER
+        self._late_one_ended = False
         self.told: deque[tuple[_Key, Command]] = deque()
-        for descriptor in self._heard:
-            selector.register(descriptor, selectors.EVENT_READ, self._listen)
-        self._program.say(b"set +evx\n")  # whatever SHELLOPTS says
+        self.program.say(b"set +evx\n")  # whatever SHELLOPTS says
 
     @property
     def has_room(self) -> bool:
         """Whether it may be told more."""
-        return len(self.told) < _AHEAD and not self._overdue and bool(self._ends)
-
-    @property
-    def deadline(self) -> float:
-        """When the program that it runs must have ended."""
-        return self._last_moment if self._overdue or not self.told else self.told[0][1].deadline
+        return len(self.told) < _AHEAD and not self.overdue and not self.is_at_end
 
     def tell(self, key: _Key, command: Command) -> None:
         """Have it run a command, when it has run those before."""
         self.told.append((key, command))
+        self._heed_the_first()
         environment = "".join(f"{name}={shlex.quote(value)} " for name, value in command.environment.items())
         line = f"{environment}{shlex.join(command.words)} </dev/null".encode("utf-8", "surrogateescape")
-        self._program.say(b"%b; echo %b $?; echo %b >&2\n" % (line, self._mark, self._mark))
+        self.program.say(b"%b; echo %b $?; echo %b >&2\n" % (line, self._mark, self._mark))
 
     def finished(self) -> Iterator[tuple[_Key, Finished]]:
         """What has ended since."""
-        out, err = self._heard.values()
+        out, err = self.heard.values()
         while (said := self._marked(out)) and (complained := self._marked(err)):
             code = int(out[said[0] + len(self._mark) : said[1]])
             finished = Finished(code, bytes(out[: said[0]]), err[: complained[0]].decode("utf-8", "replace"))
             del out[: said[1]], err[: complained[1]]
-            self._late_one_ended |= self._overdue
-            yield self.told.popleft()[0], finished
+            self._late_one_ended |= self.overdue
+            key, _ = self.told.popleft()
+            self._heed_the_first()
+            yield key, finished
+
+    def _heed_the_first(self) -> None:
+        """The deadline is that of the program which it runs."""
+        if not self.overdue:
+            self.deadline = self.told[0][1].deadline if self.told else NEVER
 
     def _marked(self, heard: bytearray) -> tuple[int, int] | None:
         """Where the first line with our mark begins, and where it ends."""
@@ -126,39 +118,15 @@ class _Shell(Generic[_Key]):
         stop = heard.find(b"\n", start) + 1 if start >= 0 else 0
         return (start, stop) if stop else None
 
-    def is_over(self) -> bool:
-        """Whether it has ended, or has been ended because the time of its program was up."""
-        if self.told and self._ends and time.monotonic() >= self.deadline:
-            end(self._program.pid, signal.SIGKILL if self._overdue else signal.SIGTERM)
-            if self._overdue:
-                return True
-            self._overdue, self._last_moment = True, time.monotonic() + GRACE
-        return not self._ends
-
-    def dismiss(self) -> None:
-        """It is not needed any more; what it still runs is ended."""
-        if self.told:
-            end(self._program.pid, signal.SIGKILL)
-        self._program.hang_up()
-
     def bury(self) -> tuple[list[tuple[_Key, Finished]], list[tuple[_Key, Command]]]:
-        """Wait for its end: how the program ended that it ran last, if it ran one, and what it did not come to."""
-        for descriptor in tuple(self._ends):
-            self._let_go(descriptor)
-        code = self._program.wait()
-        self._processes.forget(self._program)
+        """When it is over: how the program ended that it ran last, if it ran one, and what it did not come to."""
+        ended = self.finish()
         if not self.told or self._late_one_ended:  # what comes after the one that was late is not to blame
             return [], list(self.told)
         (key, _), *untold = self.told
-        out, err = self._heard.values()
-        return [(key, Finished(code, bytes(out), err.decode("utf-8", "replace"), self._overdue))], untold
+        return [(key, ended)], untold
 
-    def _listen(self, descriptor: int) -> None:
-        chunk = os.read(descriptor, 65536)
-        self._heard[descriptor] += chunk
-        if not chunk:
-            self._let_go(descriptor)
-
-    def _let_go(self, descriptor: int) -> None:
-        self._ends.discard(descriptor)
-        self._selector.unregister(descriptor)
+    def finish(self) -> Finished:
+        ended = super().finish()
+        self._processes.forget(self.program)
+        return ended
