@@ -14,6 +14,7 @@ from rich.text import Text
 from tests.support.project import Project
 from tests.support.terminal import on_terminal
 from vendorws import terminal
+from vendorws.commands.options import say
 from vendorws.model import Outcome, Pin
 from vendorws.report import Row
 from vendorws.screen import PlainProgress, Screen, is_live
@@ -176,6 +177,17 @@ def test_a_long_line_is_broken_for_a_screen_only() -> None:
         print_wrapped(Screen(out, "never"), "word " * 30)
         shown.append(out.getvalue().count("\n"))
     assert shown == [2, 1]
+
+
+def test_a_sentence_is_broken_between_words_and_what_is_below_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    err, command = Glass(), "git -C vendor/acme-billing fetch --refetch --no-filter"
+    say(Screen(err, "never"), "warning: a sentence that needs more than thirty columns.", command)
+    assert err.getvalue().splitlines() == [
+        "warning: a sentence that needs",
+        "    more than thirty columns.",
+        f"  {command}",
+    ]
 
 
 def test_wide_characters_line_up_too() -> None:

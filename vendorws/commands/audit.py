@@ -101,4 +101,4 @@ def _show(out: Screen, err: Screen, report: Report) -> None:
         out.print(Text(text, style=style))
     sys.stdout.flush()
     for note in audit_report.notes(report):
-        err.print(f"note: {note}")
+        shared.say(err, f"note: {note}")

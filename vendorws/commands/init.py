@@ -61,7 +61,7 @@ def init(
         scaffold.carry_out(settings.root, changes)
     sys.stdout.flush()
     for remark in plan.remarks:
-        err.print(f"note: {remark}")
+        shared.say(err, f"note: {remark}")
     _say_what_was_done(err, changes, scaffold.next_steps(wishes), dry_run=dry_run)
 
 

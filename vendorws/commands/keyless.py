@@ -61,17 +61,12 @@ def keyless(
     else:
         err = Screen(sys.stderr)
         for found in advice:
-            err.print(_sentence(found))
+            kind, about = "error" if found.fails else "warning", f"{found.name}: " if found.name else ""
+            shared.say(err, f"{kind}: {about}{found.message}.", found.hint)
         if not quiet:
             typer.echo(_text(plan, state, () if check else builds), nl=False)
     fails = stale or any(found.fails for found in advice)
     raise typer.Exit(int(ExitCode.ATTENTION if fails else ExitCode.DONE))
-
-
-def _sentence(found: Advice) -> str:
-    kind = "error" if found.fails else "warning"
-    about = f"{found.name}: " if found.name else ""
-    return f"{kind}: {about}{found.message}.\n  {found.hint}"
 
 
 def _text(plan: KeylessPlan, state: str, builds: Sequence[ImageBuild]) -> str:

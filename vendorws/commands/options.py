@@ -130,19 +130,22 @@ class Tracer:
 
 def warn(err: Screen, warnings: Sequence[Problem], *, quiet: bool) -> None:
     """Say what a pip of today would read otherwise."""
-    if quiet:
-        return
-    for problem in warnings:
-        err.print(redact(f"warning: {problem.file}:{problem.line}: {problem.message}"))
-        if problem.hint:
-            err.print(redact(f"  {problem.hint}"))
+    for problem in () if quiet else warnings:
+        say(err, f"warning: {problem.file}:{problem.line}: {problem.message}", problem.hint)
 
 
 def print_error(err: Screen, error: VendorwsError) -> None:
     """An expected failure: its sentence, and the next action below it."""
-    err.print(redact(f"error: {error.message}"))
-    if error.hint:
-        err.print(redact(f"  {error.hint}"))
+    say(err, f"error: {error.message}", error.hint)
+
+
+def say(err: Screen, sentence: str, hint: str = "") -> None:
+    """A sentence, between words where it is too long; below it the next action, which may be there to be pasted."""
+    from vendorws.terminal import print_wrapped
+
+    print_wrapped(err, redact(sentence))
+    if hint:
+        err.print(redact(f"  {hint}"))
 
 
 def select(pins: Sequence[Pin], names: Sequence[str] | None) -> tuple[Pin, ...]:

@@ -72,6 +72,6 @@ def _show(out: Screen, err: Screen, proof: Proof, *, quiet: bool) -> None:
         out.print(Text(text, style=style))
     sys.stdout.flush()
     for note in proof.notes:
-        err.print(f"note: {note}")
+        shared.say(err, f"note: {note}")
     for line in () if quiet else verify_report.summary(proof):
-        err.print(line)
+        shared.say(err, line)
