@@ -52,9 +52,16 @@ def test_without_an_engine_the_message_names_the_address(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("variable", ["DOCKER_CONTEXT", "DOCKER_HOST"])
 def test_an_engine_that_cannot_be_named_is_no_engine(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "no://where")
-    for command in (("image", "inspect", "app"), ("compose", "config")):
-        with pytest.raises(EnvironmentProblem, match="unable to resolve docker endpoint"):
-            docker.attempt(*command)
+    with pytest.raises(EnvironmentProblem, match="unable to resolve docker endpoint"):
+        docker.attempt("image", "inspect", "app")
+
+
+@pytest.mark.usefixtures("docker_compose")
+@pytest.mark.parametrize("variable", ["DOCKER_CONTEXT", "DOCKER_HOST"])
+def test_an_engine_that_cannot_be_named_is_none_for_compose(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "no://where")
+    with pytest.raises(EnvironmentProblem, match="unable to resolve docker endpoint"):
+        docker.attempt("compose", "config")
 
 
 @needs_client
