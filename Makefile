@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PYTEST := $(PY) -m pytest -n auto --dist worksteal
+WORKERS := auto
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all nightly bench lint format coverage clean
@@ -14,6 +15,8 @@ help: ## list these commands
 demo: $(VENV)/.installed ## show a day with vendorws, without any network
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sample_project/demo.sh .demo
 
+# Half of the time a test waits, for a server or a deadline.
+test: WORKERS = $$($(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
 test: $(VENV)/.installed-test ## run the tests, but for the slow ones and those that need Docker
 	$(PYTEST) -m "not slow and not docker" $(ARGS)
 

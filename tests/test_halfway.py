@@ -156,6 +156,7 @@ def test_a_fast_forward_that_died_is_done_again(project: Project, billing: Remot
     assert run.ok("sync").stdout.startswith("billing  in sync")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("act", ["rewrite", "switch", "undo", "detach"])
 def test_every_other_move_that_died_is_done_again(
     act: str, project: Project, billing: Remote, run: Here, checkout: Path
@@ -363,6 +364,7 @@ def test_the_first_clone_of_a_submodule_that_died_is_done_again(
     assert in_sync(checkout)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("left", ["HEAD config objects refs", "HEAD config objects", "objects", ""])
 def test_a_submodule_that_was_only_begun(
     left: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
@@ -415,6 +417,7 @@ REFS = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("moving", "ref"), [(name, ref) for name, refs in REFS.items() for ref in refs])
 def test_a_git_that_died_while_it_held_a_ref(
     moving: str, ref: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
@@ -436,6 +439,7 @@ def test_a_git_that_died_while_it_held_a_ref(
     assert in_sync(checkout)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("ref", ["HEAD", "refs/remotes/origin/main", "refs/vendorws/recorded"])
 def test_a_git_that_died_while_it_held_a_ref_of_a_new_submodule(
     ref: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path, sandbox: Sandbox
