@@ -179,6 +179,18 @@ def test_a_broken_mirror_is_done_without_and_made_anew(
     git(mirror, "fsck", "--full", "--strict")
 
 
+def test_a_lock_that_a_dead_git_left_in_the_mirror(
+    second: Project, billing: Remote, cache: Path, vendorws: Vendorws
+) -> None:
+    vendorws.ok("sync")
+    (mirror,) = mirrors(cache)
+    (mirror / "refs" / "heads").mkdir(parents=True, exist_ok=True)
+    (mirror / "refs" / "heads" / "main.lock").touch()
+    tip = billing.commit()
+    vendorws.ok("sync", cwd=second.root)
+    assert git(mirror, "rev-parse", "refs/heads/main") == tip
+
+
 def test_a_cache_that_is_a_file(project: Project, vendorws: Vendorws) -> None:
     project.require("-e git+ssh://git@github.com/acme/billing.git@main#egg=billing")
     project.write("taken", "a file\n")

@@ -85,11 +85,12 @@ def stopping(checkout: Path, reached: Path, *, at: str = "theirs", seconds: int 
 
 
 @contextmanager
-def holding(hooks: Path, ref: str, reached: Path) -> Iterator[None]:
-    """Git does not get over a change of this ref, whose lock it holds meanwhile."""
+def holding(hooks: Path, ref: str, reached: Path, *, first: str = ":") -> Iterator[None]:
+    """Git does not get over a change of this ref, whose lock it holds meanwhile; `first` is for the shell, there."""
     hook = hooks / "reference-transaction"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f'#!/bin/sh\ncase $1$(cat) in prepared*" {ref}"*) touch "{reached}"; sleep 600;; esac\n')
+    held = f'prepared*" {ref}"*'
+    hook.write_text(f'#!/bin/sh\ncase $1$(cat) in {held}) {first}; touch "{reached}"; sleep 600;; esac\n')
     hook.chmod(0o755)
     yield
     hook.unlink()
@@ -454,6 +455,48 @@ def test_a_git_that_died_while_it_held_a_ref_of_a_new_submodule(
     run.ok("sync")
 
     assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert in_sync(checkout)
+
+
+@pytest.mark.parametrize("command", ["sync", "status --fetch"])
+def test_an_interrupted_git_that_does_not_live_to_let_go_of_a_ref(
+    command: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """It stands still, so that it has to be killed."""
+    newest = billing.commit()
+    reached = project.root.parent / "reached"
+    with holding(checkout / ".git/hooks", "refs/remotes/origin/main", reached, first='kill -STOP "$PPID"'):
+        start_and_kill(project, reached, *command.split(), kill=lambda pid: os.kill(pid, signal.SIGINT))
+    left = list((checkout / ".git").rglob("*.lock"))
+    assert bool(left) is (command == "sync"), left  # whose mark tells the next run of it
+
+    run.ok("sync")
+
+    assert git(checkout, "rev-parse", "HEAD") == newest
+    assert in_sync(checkout)
+
+
+def test_a_git_that_died_while_it_noted_what_the_remote_has_no_more(
+    project: Project, billing: Remote, run: Here, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No hook stops `git config` while it holds its lock: here that is done by what stands before git."""
+    billing.commit(branch="feature")
+    project.require(billing.line("feature"))
+    run.ok("sync", "--switch")
+    billing.delete_branch("feature")
+    reached, before = project.root.parent / "reached", project.root.parent / "before" / "git"
+    lock = checkout / ".git" / "config.lock"
+    before.parent.mkdir()
+    noting = f'*vendorws.gone*) touch "{lock}" "{reached}"; sleep 600;;'
+    before.write_text(f'#!/bin/sh\ncase "$*" in {noting} esac\nexec "{shutil.which("git")}" "$@"\n')
+    before.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{before.parent}{os.pathsep}{os.environ['PATH']}")
+    start_and_kill(project, reached, "sync")
+    before.unlink()
+
+    assert run("sync").exit_code == 1
+
+    assert git(checkout, "config", "vendorws.gone")
     assert in_sync(checkout)
 
 

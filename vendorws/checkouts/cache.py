@@ -91,8 +91,10 @@ class Cache:
 
 def _update(git: Git, mirror: Path, checkout: Path) -> None:
     if is_mirror(mirror):
-        _fill(git, mirror, checkout)
-        return
+        with suppress(GitFailed):
+            _fill(git, mirror, checkout)
+            return
+    # There is none, or it is of no use any more: a git that died may have left a lock there.
     new = mirror.with_suffix(".new")
     for rubbish in (new, mirror):
         shutil.rmtree(rubbish, ignore_errors=True)

@@ -32,6 +32,7 @@ from vendorws.values import dataclass
 MARK = "vendorws-moving"
 _TIME = 30.0  # seconds to take a move back, even where its own time was up
 _OUTLIVED = 30.0  # seconds that a git may still work whose run was killed
+_COARSE = 0.1  # seconds by which the clock of a file system may be behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,20 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
                 mark.unlink()
         raise
     mark.unlink(missing_ok=True)
+
+
+@contextmanager
+def leaving_no_lock(place: Path) -> Iterator[None]:
+    """For a run that moves nothing in the checkout `place`, and so may not be the only one there and makes no mark:
+    when it is interrupted, it removes the locks that its gits did not live to remove.
+    """
+    start = time.time() - _COARSE
+    try:
+        yield
+    except Stopped:
+        with suppress(GitFailed, OSError):
+            _remove_dead_locks(place, start)
+        raise
 
 
 def is_halfway(directory: GitDirectory) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from vendorws.checkouts import halfway, moves
@@ -104,11 +104,18 @@ class _Journey:
         if self.crew.options.dry_run:
             self.look_aside(checkout.remote, target)
             return
-        with nullcontext() if self.crew.look_only else halfway.all_or_nothing(self.work.inside, self.work.path, None):
+        with self.guarded():
             moves.fetch(self.work, checkout, target)
         self.look(self.work)
         if isinstance(self.finding, Checkout) and self.finding.gone != checkout.gone:
-            moves.note_gone(self.work, self.finding)
+            with self.guarded():
+                moves.note_gone(self.work, self.finding)
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """For what git writes in the checkout: no lock of a git that dies stays."""
+        if self.crew.look_only:
+            return halfway.leaving_no_lock(self.work.path)
+        return halfway.all_or_nothing(self.work.inside, self.work.path, None)
 
     def look_aside(self, remote: str, target: Target | None) -> None:
         with moves.set_aside(self.work) as aside:
