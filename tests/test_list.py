@@ -68,6 +68,22 @@ def test_warnings_come_after_the_list_on_stderr(listed: Project, vendorws: Vendo
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ([f"billing @ {SSH}/billing.git@main"], "1 git package is"),
+        ([f"{SSH}/billing.git#egg=billing", f"theme @ {SSH}/theme.git", f"-e {SSH}/x.git#egg=x"], "2 git packages are"),
+    ],
+)
+def test_git_packages_that_are_not_editable_get_a_hint(
+    lines: list[str], count: str, project: Project, vendorws: Vendorws
+) -> None:
+    project.require(*lines, "django", "y @ hg+https://host.example/y")
+    assert vendorws.ok("list").stderr.splitlines() == [
+        f"note: {count} not editable; a line `-e URL#egg=NAME` brings one to vendor/, to work on."
+    ]
+
+
 def test_all_errors_are_shown_together_and_the_exit_code_says_so(project: Project, vendorws: Vendorws) -> None:
     project.require(f"-e {SSH}/x.git", "django", f"-e {SSH}/x.git@egg=x")
     result = vendorws("list")

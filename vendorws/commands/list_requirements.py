@@ -49,6 +49,8 @@ def list_requirements(
     show(out, found)
     sys.stdout.flush()
     shared.warn(err, found.warnings, quiet=False)
+    for note in listing.notes(found):
+        shared.say(err, f"note: {note}")
     if found.errors:
         raise RequirementsError(found.errors)
 

@@ -8,6 +8,7 @@ from typing import Any
 from vendorws.errors import visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
+from vendorws.requirement_files.pins import NOT_EDITABLE
 from vendorws.values import dataclass
 
 SCHEMA_VERSION = 1
@@ -55,6 +56,15 @@ def summary(found: Requirements) -> str:
         f"{lines} line{'' if lines == 1 else 's'}, "
         f"{repositories} {'repository' if repositories == 1 else 'repositories'} to vendor"
     )
+
+
+def notes(found: Requirements) -> list[str]:
+    """What is worth knowing of lines that nothing is wrong with."""
+    copied = sum(requirement.reason == NOT_EDITABLE for requirement in found.requirements)
+    if not copied:
+        return []
+    subject = "1 git package is" if copied == 1 else f"{copied} git packages are"
+    return [f"{subject} not editable; a line `-e URL#egg=NAME` brings one to vendor/, to work on."]
 
 
 def _where(requirement: Requirement) -> str:

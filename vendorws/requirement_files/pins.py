@@ -352,6 +352,9 @@ _LIBRARY_MAX = 2_000
 """requirements-parser takes quadratic time on some long lines; no honest line without options is that long."""
 
 _ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz")
+NOT_EDITABLE = "not editable"
+"""The reason of a git URL without `-e`."""
+
 _NOT_VCS = {"http": "archive URL", "https": "archive URL", "ftp": "archive URL", "file": "local path"}
 
 
@@ -445,7 +448,7 @@ def _named_by_url(spec: str, scheme: str) -> _Named:
 def _url_reason(scheme: str) -> str:
     if scheme in vcs_url.OTHER_SCHEMES:
         return f"not editable, not git ({scheme.partition('+')[0]})"
-    return _NOT_VCS.get(scheme, "not editable")
+    return _NOT_VCS.get(scheme, NOT_EDITABLE)
 
 
 def _named_by_word(text: str, marker: str) -> _Named:
