@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +98,45 @@ def test_where_the_rename_fails_nothing_is_left(folder: Path, monkeypatch: pytes
         write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert names(folder) == before
+
+
+def test_ctrl_c_just_after_the_rename(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def interrupted(source: str, target: Path) -> None:
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(folder / "file", b"new")
+    assert (folder / "file").read_bytes() == b"new"
+    assert names(folder) == ["file"]
+
+
+def test_what_a_writer_that_was_killed_left_is_removed_by_the_next(folder: Path) -> None:
+    file = folder / "[a] file"
+    file.write_bytes(b"old")
+    killed = "import os, sys; from pathlib import Path; from vendorws.files import write_atomically\n"
+    killed += "os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+    killed += "write_atomically(Path(sys.argv[1]), b'half')"
+    subprocess.run([sys.executable, "-c", killed, file], check=False)
+    assert len(names(folder)) == 2
+    assert file.read_bytes() == b"old"
+    theirs = folder / f".{file.name}.mine.tmp"
+    theirs.touch()
+    write_atomically(file, b"new")
+    assert names(folder) == sorted([file.name, theirs.name])
+
+
+def test_a_writer_that_lives_is_left_alone(folder: Path) -> None:
+    beside = folder / ".file.12345678.vendorws.tmp"
+    with beside.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        write_atomically(folder / "file", b"new")
+        assert beside.exists()
+    write_atomically(folder / "file", b"newer")
+    assert names(folder) == ["file"]
 
 
 def test_no_folder(folder: Path) -> None:

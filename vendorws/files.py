@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
@@ -29,9 +31,10 @@ def _without_waiting(path: str, flags: int) -> int:
 def write_atomically(path: Path, content: bytes) -> bool:
     """Put `content` at `path` by a rename; return whether anything changed.
 
-    The new file is written beside the old one and takes over its permission bits, so that a reader, a kill or a
-    full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is the
-    one that is replaced. Raises EnvironmentProblem; the file beside is gone then.
+    The new file is written beside the old one and takes over its permission bits, so that a reader, a kill, a power
+    cut or a full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is
+    the one that is replaced. Raises EnvironmentProblem; the file beside is gone then. Where we are killed, the next
+    write removes it.
     """
     with writing(path):
         return _replace(path.resolve(), content)
@@ -55,15 +58,40 @@ def _replace(target: Path, content: bytes) -> bool:
         mode = target.stat().st_mode & 0o7777
     except FileNotFoundError:
         mode = 0o666 & ~_umask()
-    descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    _sweep(target)
+    descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            _lock(descriptor)
             stream.write(content)
-        os.chmod(beside, mode)  # noqa: PTH101
-        os.replace(beside, target)  # noqa: PTH105
+            stream.flush()
+            os.fsync(descriptor)  # else a power cut may leave the name with nothing behind it
+            os.fchmod(descriptor, mode)
+            os.replace(beside, target)  # noqa: PTH105
     except BaseException:
-        os.unlink(beside)  # noqa: PTH108
+        with suppress(FileNotFoundError):  # Ctrl-C may come when it is in its place already
+            os.unlink(beside)  # noqa: PTH108
         raise
+    return True
+
+
+_SUFFIX = ".vendorws.tmp"
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers of this file left that died: one that lives holds the lock of its own."""
+    for beside in target.parent.glob(f".{escape(target.name)}.*{_SUFFIX}"):
+        with suppress(OSError), open(beside, "rb", opener=_without_waiting) as stream:
+            if _lock(stream.fileno()):
+                beside.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed, if nobody else has. There are file systems without locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
     return True
 
 
