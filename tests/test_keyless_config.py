@@ -81,6 +81,7 @@ def test_spellings_end_in_git_and_are_of_plain_hosts(url: str, others: tuple[str
     assert spellings(url) == others
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "parent", ["ssh://git@h/o/r.git", "git@h:o/r.git", "git@h:r.git", "https://h/o/r/", "/srv/o/r"]
 )

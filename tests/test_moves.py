@@ -388,6 +388,7 @@ def commit_to_main_meanwhile(scene: Scene) -> None:
     git(scene.checkout, "update-ref", "refs/heads/main", made)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("plan", "ref", "meanwhile"),
     [

@@ -37,7 +37,7 @@ from tests.support.sandbox import Sandbox
 from tests.support.submodules import add_submodules, record
 from tests.support.workspace import tree
 
-EXAMPLES = {"few": 9, "ci": 500, "nightly": 5_000}
+EXAMPLES = {"few": 6, "ci": 500, "nightly": 5_000}
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 SEED = os.environ.get("HYPOTHESIS_SEED")  # read here, for the sandbox of a test lets no such thing in
 STEPS = 16

@@ -421,6 +421,7 @@ def test_a_project_that_has_compose_files_for_its_dev_container_only(shop: Proje
     assert 'add "docker-compose.vendorws.yml" to its dockerComposeFile' in result.stderr
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name", ["profiles", "extends", "include", "anchors and merge keys", "tags in the override", "listed files"]
 )

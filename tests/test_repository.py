@@ -100,6 +100,7 @@ def conflict(checkout: Path) -> None:
     git(checkout, "commit", "--quiet", "-am", "main again")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("commands", "operation"),
     [
@@ -209,6 +210,7 @@ def test_a_setting_that_somebody_wrote_by_hand(checkout: Path, text: str) -> Non
     assert read_config(directory(checkout)).ssh_command == git(checkout, "config", "core.sshCommand")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["origin", "up.stream", "Upper", "with/slash", "ünïcode"])
 @pytest.mark.parametrize(
     "url", ["git@github.com:acme/x.git", "/srv/my git/x.git", "https://host/x.git?a=b;c#d", "C:\\git\\x"]

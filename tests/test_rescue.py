@@ -128,6 +128,7 @@ def here(checkout: Path, *names: str) -> Position:
 MOVES = ("forward", "rewritten", "behind the scenes", "to a branch", "back to a branch", "to a tag", "moved tag")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("step", MOVES)
 def test_both_ends_of_every_move_are_noted_as_they_are(
     project: Project, remotes: Remotes, workspace: Workspace, step: str

@@ -232,6 +232,7 @@ def test_where_the_token_is_in_the_environment(
     assert project.checkout("billing").is_dir()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "bad",
     [
