@@ -7,6 +7,7 @@ lock. Killed in that moment, git leaves all of it behind.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -192,6 +193,24 @@ def test_status_and_a_dry_run_tell_of_it_and_touch_nothing(
     assert "a run was interrupted here" in run("status").stdout
     assert "would tidy up after an interrupted run" in run("sync", "--dry-run").stdout
     assert snapshot(checkout) == before
+
+
+def test_where_no_whole_mark_can_be_written_nothing_moves(
+    project: Project, billing: Remote, run: Here, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    billing.commit(MOVED)
+    before = snapshot(checkout)
+
+    def refuse(_mark: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", refuse)
+        assert run("sync").exit_code == 1
+    assert snapshot(checkout).work == before.work
+    assert not list((checkout / ".git").glob(f"{MARK}*"))
+    run.ok("sync")
+    assert git(checkout, "rev-parse", "HEAD") == billing.head()
 
 
 def test_what_the_developer_did_before_is_kept(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
