@@ -29,15 +29,12 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def write_atomically(path: Path, content: bytes) -> bool:
-    """Put `content` at `path` by a rename; return whether anything changed.
+    """Put `content` at `path` as `replace_whole` does; return whether anything changed.
 
-    The new file is written beside the old one and takes over its permission bits, so that a reader, a kill, a power
-    cut or a full disk leaves either the old content or the new one. A symbolic link is followed: the file it names is
-    the one that is replaced. Raises EnvironmentProblem; the file beside is gone then. Where we are killed, the next
-    write removes it.
+    A symbolic link is followed: the file it names is the one that is replaced. Raises EnvironmentProblem.
     """
     with writing(path):
-        return _replace(path.resolve(), content)
+        return replace_whole(path.resolve(), content)
 
 
 @contextmanager
@@ -51,7 +48,13 @@ def writing(path: Path) -> Iterator[None]:
         raise EnvironmentProblem(f"{path} cannot be written: {error.strerror}.", look) from error
 
 
-def _replace(target: Path, content: bytes) -> bool:
+def replace_whole(target: Path, content: bytes) -> bool:
+    """Put `content` at `target` by a rename; return whether anything changed.
+
+    The new file is written beside the old one and takes over its permission bits, so that a reader, a kill, a power
+    cut or a full disk leaves either the old content or the new one. Raises OSError; the file beside is gone then.
+    Where we are killed, the next write removes it.
+    """
     try:
         if read_regular(target) == content:
             return False

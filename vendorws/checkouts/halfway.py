@@ -24,6 +24,7 @@ from vendorws.checkouts.repository import (
     module_directory,
     submodule_paths,
 )
+from vendorws.files import replace_whole
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import Stopped
@@ -57,7 +58,8 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
     try:
         mark.write_text("", "utf-8")  # from here on git takes locks
         if ends is not None:
-            _write(mark, _text(ends, _changed_before(git, place, ends)))
+            # Whole or not at all: of half a list of paths the others would count as ours.
+            replace_whole(mark, _text(ends, _changed_before(git, place, ends)).encode("utf-8", "surrogateescape"))
         yield
     except (GitFailed, OSError):
         with suppress(GitFailed, OSError):
@@ -164,16 +166,6 @@ def _directory(place: Path) -> GitDirectory:
 def _text(ends: Ends, changed: Collection[str]) -> str:
     """The mark: both commits and the branch, then the paths that were changed before the move."""
     return "\0".join([f"{ends.start or '-'} {ends.end} {ends.branch or ''}", *changed])
-
-
-def _write(mark: Path, text: str) -> None:
-    """All of it or nothing: of half a list of paths the others would count as ours."""
-    whole = mark.with_suffix(".whole")
-    try:
-        whole.write_text(text, "utf-8", "surrogateescape")
-        whole.replace(mark)
-    finally:
-        whole.unlink(missing_ok=True)
 
 
 def _parse(text: str) -> tuple[Ends | None, frozenset[str]]:
