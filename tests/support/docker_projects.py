@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import subprocess
 import tarfile
@@ -67,9 +68,22 @@ def page(url: str) -> str:
     return found[-1]
 
 
-def page_shows(url: str, text: str) -> None:
-    """Wait until the page has `text` in it; a development server needs a moment to see an edit."""
-    _wait_until(lambda: text in page(url), f"{url} shows {text!r}")
+def page_shows(url: str, text: str, save: Callable[[], object]) -> None:
+    """Save an edit, and again every ten seconds, until the page has `text` in it.
+
+    Django's development server answers a moment before it first looks at the times of the files. An edit that comes in
+    between is to it the file as it always was, until somebody saves it once more.
+    """
+    saved = -math.inf
+
+    def shows() -> bool:
+        nonlocal saved
+        if time.monotonic() - saved > 10:
+            save()
+            saved = time.monotonic()
+        return text in page(url)
+
+    _wait_until(shows, f"{url} shows {text!r}")
 
 
 def _wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
