@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vendorws.images.build_stages import came_from, earlier_stages, run_commands
+from vendorws.images.build_stages import came_from, earlier_stages, open_arguments, run_commands
 from vendorws.images.config import command_of
 
 ARTICLE = """\
@@ -91,3 +91,18 @@ OURS = frozenset({"apt-get install -y postgresql-client", "pip install -r requir
 )
 def test_an_image_without_a_name_is_ours_when_nobody_elses_command_follows_ours(history: list[str], ours: bool) -> None:
     assert came_from(OURS, ["ENV A=b", *(f"RUN /bin/sh -c {command} # buildkit" for command in history)]) is ours
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("FROM a\nARG key\n", ("key",)),
+        ("FROM a\nARG one two=2 three\nARG one\n", ("one", "three")),
+        ("ARG base=a\nFROM $base\nARG base\n", ()),
+        ("FROM a\narg key=\n", ()),
+        ("FROM a\nARG TARGETARCH HTTPS_PROXY no_proxy BUILDKIT_SBOM_SCAN_STAGE\n", ()),
+        ("FROM a\nRUN ARG key\n", ()),
+    ],
+)
+def test_the_arguments_that_a_build_must_be_given(text: str, names: tuple[str, ...]) -> None:
+    assert open_arguments(text) == names

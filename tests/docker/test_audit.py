@@ -261,6 +261,7 @@ def test_what_the_build_was_given_and_the_audit_was_not_is_said(
     final = images.build("final", article.root, f"--build-arg=ssh_prv_key={ssh_key().decode()}")
     result = vendorws("audit", final, "--builder")
     assert "built again without $ssh_prv_key, which is not set here" in result.stderr
+    assert result.exit_code == 4
 
 
 def test_a_stage_that_cannot_be_built_again_is_said_and_the_rest_is_looked_at(
@@ -270,7 +271,7 @@ def test_a_stage_that_cannot_be_built_again_is_said_and_the_rest_is_looked_at(
     dockerfile = article.root / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text("utf-8").replace("RUN cat", "RUN exit 3; cat"), "utf-8")
     result = vendorws("audit", final, "--builder", "--json", env={"ssh_prv_key": "x"})
-    assert result.exit_code == 0
+    assert (result.exit_code, result.json["complete"]) == (4, False)
     assert any("could not be built again" in sentence for sentence in result.json["not_looked_at"])
 
 
@@ -295,6 +296,19 @@ def test_without_compose_the_dockerfile_is_enough(
     assert [(row["image"], row["name"]) for row in result.json["findings"]] == [
         ("stage builder of the Dockerfile", "TOKEN")
     ]
+
+
+def test_without_compose_the_arguments_are_those_of_the_environment(
+    article: Project, engine: Docker, vendorws: Vendorws, images: Images
+) -> None:
+    (article.root / "docker-compose.yml").unlink()
+    key = ssh_key().decode()
+    final = images.build("final", article.root, f"--build-arg=ssh_prv_key={key}")
+    result = vendorws("audit", final, "--builder", "--json", env={"ssh_prv_key": key})
+    assert ("OpenSSH private key", "/root/.ssh/id_rsa") in places(result)
+    without = vendorws("audit", final, "--builder")
+    assert without.exit_code == 4
+    assert "built again without $ssh_prv_key, which is not set here" in without.stderr
 
 
 def test_a_password_in_a_command_is_found_in_the_records_of_the_build_cache(

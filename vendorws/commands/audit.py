@@ -35,7 +35,7 @@ def audit(
     """Look for private keys and credentials in every layer, the history and the configuration of an image.
 
     A file that a later layer deletes is still in the image, and is found. The secrets themselves are never printed.
-    Exit code 1 when something is found.
+    Exit code 1 when something is found, 4 when nothing is but --builder could not look at each stage as it was built.
 
     \b
     Examples:

@@ -64,7 +64,8 @@ class Report:
     """What an audit found, and what it did not look at.
 
     `passed_over` counts published test keys by their publisher, `not_opened` archives and compressed files inside the
-    layers by the folder they lie in. `not_looked_at` is one sentence each.
+    layers by the folder they lie in. `not_looked_at` is one sentence each; `complete` tells whether all that was asked
+    for was had.
     """
 
     images: tuple[ImageRead, ...]
@@ -72,6 +73,7 @@ class Report:
     passed_over: Mapping[str, int]
     not_opened: Mapping[str, int]
     not_looked_at: tuple[str, ...]
+    complete: bool = True
 
 
 def audit(events: Iterable[Event], shown: str) -> Report:
@@ -96,6 +98,7 @@ def with_leftovers(report: Report, left: Leftovers) -> Report:
         images=tuple(replace(image, name=_called(image.name, left.images)) for image in report.images),
         findings=(*findings, *_in_records(left.records)),
         not_looked_at=(*report.not_looked_at, *left.not_looked_at),
+        complete=left.complete,
     )
 
 

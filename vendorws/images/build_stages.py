@@ -30,12 +30,13 @@ class Leftovers:
     """What there is to look at besides an image.
 
     `images` maps images of the engine to what they are called for people. `not_looked_at` says in a sentence each what
-    could not be had.
+    could not be had. `complete` tells whether every stage was had as it was built.
     """
 
     images: Mapping[str, str]
     records: tuple[CacheRecord, ...]
     not_looked_at: tuple[str, ...]
+    complete: bool = True
 
 
 def earlier_stages(text: str, target: str | None = None) -> tuple[str, ...]:
@@ -50,6 +51,21 @@ def earlier_stages(text: str, target: str | None = None) -> tuple[str, ...]:
         if _names(stages[index], index) & wanted:
             wanted |= stages[index].uses
     return tuple(stage.name for index, stage in enumerate(stages[:last]) if _names(stage, index) & wanted)
+
+
+def open_arguments(text: str) -> tuple[str, ...]:
+    """The build arguments that have no default anywhere, so that whoever builds has to give them."""
+    arguments = [instruction for instruction in parse_instructions(text).instructions if instruction.keyword == "ARG"]
+    words = [word.partition("=") for instruction in arguments for word in instruction.text.split()]
+    filled = {name for name, equals, _ in words if equals}
+    return tuple(dict.fromkeys(name for name, _, _ in words if name not in filled and not _PREDEFINED.fullmatch(name)))
+
+
+# https://docs.docker.com/reference/dockerfile/#arg
+_PREDEFINED = re.compile(
+    r"(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT|STAGE)|(?:https?|ftp|no|all)_proxy|BUILDKIT_\w+",
+    re.IGNORECASE,
+)
 
 
 def run_commands(text: str) -> frozenset[str]:

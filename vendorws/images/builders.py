@@ -20,7 +20,7 @@ from vendorws import docker
 from vendorws.compose.client import ask_services
 from vendorws.compose.files import ComposeFiles, find_compose_files
 from vendorws.compose.services import Build
-from vendorws.images.build_stages import CacheRecord, Leftovers, came_from, earlier_stages, run_commands
+from vendorws.images.build_stages import CacheRecord, Leftovers, came_from, earlier_stages, open_arguments, run_commands
 from vendorws.images.config import command_of
 from vendorws.values import dataclass
 
@@ -35,23 +35,31 @@ def leftovers(root: Path, say: Say) -> Iterator[Leftovers]:
     Raises EnvironmentProblem without a client or an engine.
     """
     builds = tuple(_builds(root))
-    notes = [] if builds else [f"There is no Dockerfile in {root}, so no stage was looked at."]
+    doubts = [] if builds else [f"There is no Dockerfile in {root}, so no stage was looked at."]
     made: dict[str, str] = {}
     try:
         for build in builds:
             for stage in earlier_stages(build.text, build.target):
                 tag = f"vendorws-audit-{secrets.token_hex(4)}:{len(made)}"
                 say(f"building the {build.label(stage)}, from the cache where it is in there")
-                finished = build.run(stage, tag)
-                if finished.code == 0:
+                rebuilt = build.run(stage, tag)
+                if rebuilt.finished.code == 0:
                     made[tag] = build.label(stage)
-                notes += _doubts(build.label(stage), finished)
+                doubts += _doubts(build.label(stage), rebuilt)
         commands = frozenset().union(*(run_commands(build.text) for build in builds))
         records, unread = _cache_records(commands)
-        yield Leftovers({**made, **dict(_nameless(commands))}, records, (*notes, *unread))
+        yield Leftovers({**made, **dict(_nameless(commands))}, records, (*doubts, *unread), complete=not doubts)
     finally:
         if made:
             docker.attempt("image", "rm", "--force", *made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebuilt:
+    """How building a stage once more ended, and which variables it was built without."""
+
+    finished: docker.Finished
+    unset: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class _ComposeBuild:
     def label(self, stage: str) -> str:
         return f"stage {stage} of the service {self.service}"
 
-    def run(self, stage: str, tag: str) -> docker.Finished:
+    def run(self, stage: str, tag: str) -> _Rebuilt:
         """Build `stage` as `tag`: the service as it is, with another target and name."""
         files = self.files
         is_read = files.listing is None or files.listing.names_override
@@ -75,7 +83,8 @@ class _ComposeBuild:
         env_files = [f"--env-file={file}" for file in reversed(files.env_files)]
         changed = {"services": {self.service: {"image": tag, "build": {"target": stage}}}}
         arguments = ("compose", *env_files, *named, "--file=-", "build", self.service)
-        return docker.attempt(*arguments, cwd=files.directory, stdin=json.dumps(changed))
+        finished = docker.attempt(*arguments, cwd=files.directory, stdin=json.dumps(changed))
+        return _Rebuilt(finished, frozenset(match["name"] for match in _UNSET.finditer(finished.stderr)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +98,13 @@ class _PlainBuild:
     def label(self, stage: str) -> str:
         return f"stage {stage} of the Dockerfile"
 
-    def run(self, stage: str, tag: str) -> docker.Finished:
-        """Build `stage` as `tag`; the agent is lent to it where it asks for one."""
-        ssh = ("--ssh=default",) if "type=ssh" in self.text and "SSH_AUTH_SOCK" in os.environ else ()
-        return docker.attempt("build", f"--target={stage}", f"--tag={tag}", *ssh, ".", cwd=self.folder)
+    def run(self, stage: str, tag: str) -> _Rebuilt:
+        """Build `stage` as `tag`; the agent and the arguments are taken from here, where it asks for them."""
+        ssh = ["--ssh=default"] if "type=ssh" in self.text and "SSH_AUTH_SOCK" in os.environ else []
+        asked = open_arguments(self.text)
+        arguments = [f"--build-arg={name}" for name in asked if name in os.environ]
+        finished = docker.attempt("build", f"--target={stage}", f"--tag={tag}", *ssh, *arguments, ".", cwd=self.folder)
+        return _Rebuilt(finished, frozenset(asked) - os.environ.keys())
 
 
 _Build = _ComposeBuild | _PlainBuild
@@ -122,12 +134,13 @@ def _text(build: Build) -> str | None:
 _UNSET = re.compile(r'The \\?"(?P<name>\w+)\\?" variable is not set')
 
 
-def _doubts(label: str, finished: docker.Finished) -> Iterator[str]:
+def _doubts(label: str, rebuilt: _Rebuilt) -> Iterator[str]:
+    finished = rebuilt.finished
     if finished.code:
         words = finished.stderr.splitlines()[-1] if finished.stderr else f"exit {finished.code}"
         yield f"The {label} could not be built again: {words}"
         return
-    for name in sorted({match["name"] for match in _UNSET.finditer(finished.stderr)}):
+    for name in sorted(rebuilt.unset):
         yield (
             f"The {label} was built again without ${name}, which is not set here: what an earlier build with it left in"
             " the cache was not looked at. Set it as for that build."

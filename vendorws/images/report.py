@@ -14,8 +14,10 @@ SCHEMA_VERSION = 1
 
 
 def exit_code(report: Report) -> ExitCode:
-    """1 when a secret was found."""
-    return ExitCode.ATTENTION if report.findings else ExitCode.DONE
+    """1 when a secret was found, else 4 when a stage that was asked for could not be looked at: silence is no proof."""
+    if report.findings:
+        return ExitCode.ATTENTION
+    return ExitCode.DONE if report.complete else ExitCode.ENVIRONMENT
 
 
 def lines(report: Report) -> Iterator[tuple[str, str]]:
@@ -62,6 +64,7 @@ def document(report: Report) -> dict[str, Any]:
         "not_opened": [{"folder": folder, "count": count} for folder, count in sorted(report.not_opened.items())],
         "passed_over": [{"publisher": source, "count": count} for source, count in sorted(report.passed_over.items())],
         "not_looked_at": list(report.not_looked_at),
+        "complete": report.complete,
     }
 
 
