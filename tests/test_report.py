@@ -21,6 +21,7 @@ from vendorws.model import (
     Keep,
     Missing,
     Move,
+    Orphan,
     Outcome,
     Pin,
     Refuse,
@@ -382,12 +383,24 @@ def test_the_document_of_what_is_known() -> None:
 
 
 def test_the_checkouts_that_nobody_asks_for() -> None:
-    assert report.orphan_lines(["vendor/old", "vendor/e\x1bvil"]) == [
-        "vendor/old       no line of the requirements asks for it",
-        "vendor/e\\x1bvil  no line of the requirements asks for it",
+    orphans = [
+        Orphan("old"),
+        Orphan("e\x1bvil", "new", fits=True),
+        Orphan("a b", "new", fits=True),
+        Orphan("c", "new"),
     ]
-    assert report.orphan_lines([]) == []
-    assert report.document("status", [], ["old"])["orphans"] == [{"name": "old", "path": "vendor/old"}]
+    nobody = "no line of the requirements asks for it"
+    assert [(row.name, row.standing, row.command) for row in report.orphan_rows(orphans, "../vendor")] == [
+        ("../vendor/old", nobody, ""),
+        ("../vendor/e\\x1bvil", f"{nobody}; its remote is that of new", ""),
+        ("../vendor/a b", f"{nobody}; its remote is that of new", "mv '../vendor/a b' ../vendor/new"),
+        ("../vendor/c", f"{nobody}; its remote is that of new", ""),
+    ]
+    assert report.orphan_rows([], "vendor") == []
+    assert report.document("status", [], orphans[2:])["orphans"] == [
+        {"name": "a b", "path": "vendor/a b", "same_remote_as": "new"},
+        {"name": "c", "path": "vendor/c", "same_remote_as": "new"},
+    ]
 
 
 def test_what_is_not_known_is_null() -> None:

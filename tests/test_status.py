@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,7 @@ def test_the_developers_files_have_any_names(project: Project, workspace: Worksp
 # -- checkouts that nobody asks for ----------------------------------------------------------------------------
 
 NOBODY = "no line of the requirements asks for it"
+ORPHAN = {"name": "billing", "path": "vendor/billing", "same_remote_as": None}
 
 
 def test_a_checkout_that_no_line_asks_for_any_more(
@@ -258,12 +260,12 @@ def test_a_checkout_that_no_line_asks_for_any_more(
     workspace.sync()
     shown = workspace.ok("status", "--exit-code")
     assert shown.stdout.splitlines()[1:] == [f"vendor/billing  {NOBODY}"]
-    assert workspace.ok("status", "--json").json["orphans"] == [{"name": "billing", "path": "vendor/billing"}]
+    assert workspace.ok("status", "--json").json["orphans"] == [ORPHAN]
     assert "billing" not in workspace.ok("status", "theme").stdout, "this was about one package"
     assert workspace.ok("status", "--quiet").stdout == ""
     assert f"vendor/billing  {NOBODY}\n" in workspace.ok("sync").stdout
     assert f"vendor/billing  {NOBODY}\n" in workspace.ok("sync", "--dry-run").stdout
-    assert workspace.ok("sync", "--json").json["orphans"] == [{"name": "billing", "path": "vendor/billing"}]
+    assert workspace.ok("sync", "--json").json["orphans"] == [ORPHAN]
     assert "billing" not in workspace.ok("sync", "theme").stdout + workspace.ok("sync", "-q").stdout
     (project.root / "app").mkdir()
     assert f"../vendor/billing  {NOBODY}" in workspace.ok("status", cwd=project.root / "app").stdout
@@ -281,3 +283,45 @@ def test_what_is_no_checkout_is_nobodys_business(project: Project, workspace: Wo
 def test_the_last_line_was_deleted(project: Project, workspace: Workspace, checkout: Path) -> None:
     project.require("django")
     assert workspace.ok("status").stdout == f"vendor/billing  {NOBODY}\n"
+
+
+def test_a_package_was_renamed(
+    project: Project, workspace: Workspace, billing: Remote, checkout: Path, tmp_path: Path
+) -> None:
+    """The checkout is that of its remote under another name: what is pasted takes it there, with all that is in it."""
+    (checkout / "draft.txt").write_text("mine")
+    project.require(billing.line("main", egg="acme_invoice"))
+    shown = workspace.ok("status").stdout.splitlines()
+    command = "mv vendor/billing vendor/acme-invoice"
+    assert shown[1:] == [f"vendor/billing  {NOBODY}; its remote is that of acme-invoice  -> {command}"]
+    (orphan,) = workspace.ok("status", "--json").json["orphans"]
+    assert orphan == ORPHAN | {"same_remote_as": "acme-invoice"}
+    subprocess.run(command, shell=True, check=True, cwd=project.root)
+    workspace.sync()
+    assert workspace.ok("status").stdout == "acme-invoice  main  in sync  1 untracked\n"
+    assert (project.vendor / "acme-invoice" / "draft.txt").read_text() == "mine"
+
+
+def test_a_renamed_package_that_has_a_checkout_already(
+    project: Project, workspace: Workspace, billing: Remote, checkout: Path
+) -> None:
+    project.require(billing.line("main", egg="acme_invoice"))
+    assert f"vendor/billing  {NOBODY}; its remote is that of acme-invoice\n" in workspace.ok("sync").stdout
+
+
+@pytest.mark.parametrize("damage", ["worktree", "config", "twins", "no repository"])
+def test_a_renamed_package_that_is_not_plainly_one(
+    project: Project, workspace: Workspace, billing: Remote, checkout: Path, tmp_path: Path, damage: str
+) -> None:
+    """Nothing is suggested that would not do."""
+    lines = [billing.line("main", egg="acme_invoice")]
+    if damage == "worktree":
+        git(checkout, "worktree", "add", "--quiet", tmp_path / "other")
+    elif damage == "config":
+        (checkout / ".git" / "config").write_text("[remote")
+    elif damage == "twins":
+        lines.append(billing.line("main", egg="acme_theme"))
+    else:
+        (checkout / ".git" / "HEAD").unlink()
+    project.require(*lines)
+    assert " mv " not in workspace.type("status").stdout

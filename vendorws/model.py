@@ -55,6 +55,19 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphan:
+    """A checkout below vendor/ that no line of the requirements asks for.
+
+    `heir` is the one package that its remote is pinned for, under another name: it was renamed. With `fits` the
+    checkout can be moved to where that package belongs.
+    """
+
+    name: str
+    heir: str | None = None
+    fits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
     """One logical line that names something to install, and the verdict on it.
 

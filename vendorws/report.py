@@ -6,6 +6,7 @@ Everything here is pure. Text and JSON are two renderings of the same values.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -25,6 +26,7 @@ from vendorws.model import (
     Follow,
     Keep,
     Move,
+    Orphan,
     Outcome,
     Pin,
     Refuse,
@@ -270,11 +272,20 @@ def _waits(outcome: Outcome) -> bool:
     return isinstance(outcome.verdict, Refuse) and outcome.failure is None and next_command(outcome) is not None
 
 
-def orphan_lines(paths: Sequence[str]) -> list[str]:
-    """The checkouts that are nobody's, by path: they are left alone, but should not be forgotten either."""
-    shown = [visible(path) for path in paths]
-    width = max(map(len, shown), default=0)
-    return [f"{path.ljust(width)}  no line of the requirements asks for it" for path in shown]
+def orphan_rows(orphans: Iterable[Orphan], vendor: str) -> list[Row]:
+    """The checkouts that are nobody's: they are left alone, but should not be forgotten either.
+
+    `vendor` is how the folder of the checkouts is typed.
+    """
+    return [_orphan_row(orphan, f"{vendor}/{orphan.name}", vendor) for orphan in orphans]
+
+
+def _orphan_row(orphan: Orphan, path: str, vendor: str) -> Row:
+    standing = "no line of the requirements asks for it"
+    if orphan.heir is not None:
+        standing += f"; its remote is that of {orphan.heir}"
+    command = shlex.join(["mv", path, f"{vendor}/{orphan.heir}"]) if orphan.fits and path.isprintable() else ""
+    return Row(visible(path), "", "", standing, "", command, "dim")
 
 
 def outcome_style(outcome: Outcome) -> str:
@@ -348,14 +359,18 @@ _GRAVITY = (
 # -- JSON ------------------------------------------------------------------------------------------------------
 
 
-def document(command: str, outcomes: Iterable[Outcome], orphans: Iterable[str] = ()) -> dict[str, Any]:
-    """The JSON document of `status` and `sync`; `orphans` are checkouts that no line asks for, by name."""
+def document(command: str, outcomes: Iterable[Outcome], orphans: Iterable[Orphan] = ()) -> dict[str, Any]:
+    """The JSON document of `status` and `sync`; `orphans` are checkouts that no line asks for."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": command,
         "repositories": [repository_object(outcome) for outcome in outcomes],
-        "orphans": [{"name": name, "path": str(PurePosixPath(VENDOR, name))} for name in orphans],
+        "orphans": [_orphan_object(orphan) for orphan in orphans],
     }
+
+
+def _orphan_object(orphan: Orphan) -> dict[str, str | None]:
+    return {"name": orphan.name, "path": str(PurePosixPath(VENDOR, orphan.name)), "same_remote_as": orphan.heir}
 
 
 def repository_object(outcome: Outcome) -> dict[str, Any]:

@@ -49,12 +49,6 @@ def print_wrapped(out: Screen, line: Text | str, indent: int = 4) -> None:
     out.print(wrapped(text, out.width, indent) if out.stream.isatty() else text)
 
 
-def print_quietly(out: Screen, lines: Sequence[str]) -> None:
-    """What is worth knowing, but asks for nothing."""
-    for line in lines:
-        print_wrapped(out, Text(line, style="dim"))
-
-
 def wrapped(line: Text, width: int, indent: int) -> Text:
     """`line` in pieces that fit into `width`, all but the first one `indent` to the right.
 

@@ -6,12 +6,36 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from vendorws.model import Orphan, Pin
 
-def find_orphans(vendor: Path, names: Collection[str]) -> tuple[str, ...]:
-    """The folders below `vendor` that are git checkouts, but of none of the packages `names`; sorted."""
+
+def find_orphans(vendor: Path, pins: Collection[Pin]) -> tuple[Orphan, ...]:
+    """The folders below `vendor` that are git checkouts, but of none of the packages `pins`; sorted."""
     try:
         entries = sorted(entry.name for entry in os.scandir(vendor))
     except OSError:  # it is not there, or not for us to read: a run says so where it matters
         return ()
+    names = {pin.name for pin in pins}
     others = (name for name in entries if name not in names and not name.startswith("."))
-    return tuple(name for name in others if os.path.lexists(vendor / name / ".git"))
+    return tuple(_orphan(vendor, name, pins) for name in others if os.path.lexists(vendor / name / ".git"))
+
+
+def _orphan(vendor: Path, name: str, pins: Collection[Pin]) -> Orphan:
+    """What is known of it; what cannot be read tells nothing."""
+    # Loaded here: there is seldom an orphan, and a first sync has not looked into any repository yet.
+    from vendorws.checkouts.repository import GitDirectory, find_git_directory, read_config
+    from vendorws.git_client.urls import same_repository
+
+    try:
+        directory = find_git_directory(vendor / name)
+        if not isinstance(directory, GitDirectory):
+            return Orphan(name)
+        urls = read_config(directory).remotes.values()
+    except (OSError, ValueError):
+        return Orphan(name)
+    alike = [pin.name for pin in pins if any(same_repository(url, pin.url) for url in urls)]
+    if len(alike) != 1:
+        return Orphan(name)
+    # git finds nothing again of a worktree that is moved by hand, nor of those that belong to what is moved.
+    movable = directory.is_plain and not (directory.common / "worktrees").exists()
+    return Orphan(name, alike[0], fits=movable and not os.path.lexists(vendor / alike[0]))

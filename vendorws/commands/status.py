@@ -65,7 +65,7 @@ def status(
         project=shared.typed_project(project, requirement),
     )
     result = run(settings, pins, how, PlainProgress(err, quiet=quiet), fetch=fetch)
-    orphans = find_orphans(settings.vendor, {pin.name for pin in asked_for(settings, requirements.pins)})
+    orphans = find_orphans(settings.vendor, asked_for(settings, requirements.pins))
     if as_json:
         out.print(json.dumps(report.document("status", result.outcomes, orphans), indent=2))
     else:
@@ -74,7 +74,7 @@ def status(
         shown = [outcome for outcome in result.outcomes if not quiet or report.off_pin([outcome])]
         terminal.print_rows(out, [report.status_row(outcome) for outcome in shown])
         if not (names or quiet):
-            terminal.print_quietly(out, report.orphan_lines([str(here / VENDOR / name) for name in orphans]))
+            terminal.print_rows(out, report.orphan_rows(orphans, str(here / VENDOR)))
         for line in report.failure_lines(result.outcomes):
             terminal.print_wrapped(err, line)
         if not result.outcomes and not quiet:

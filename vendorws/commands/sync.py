@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vendorws.checkouts.sync import Result
     from vendorws.errors import ExitCode
     from vendorws.model import Pin, Requirements
+    from vendorws.report import Row
     from vendorws.settings import Settings
 
 
@@ -87,12 +88,12 @@ def sync(
         result = run(settings, pins, how, display)
     codes = [report.exit_code(result.outcomes, interrupted=result.interrupted)]
     wanted = asked_for(settings, requirements.pins)
-    orphans = find_orphans(settings.vendor, {pin.name for pin in wanted})
+    orphans = find_orphans(settings.vendor, wanted)
     try:
         if as_json:
             out.print(json.dumps(report.document("sync", result.outcomes, orphans), indent=2))
         else:
-            told = () if names else [str(here / VENDOR / name) for name in orphans]
+            told = () if names else report.orphan_rows(orphans, str(here / VENDOR))
             show(out, err, result, how, told, quiet=quiet)
     finally:  # what is written must not depend on who reads our output
         if not dry_run and not result.interrupted:
@@ -121,10 +122,10 @@ def prepare() -> None:
     from vendorws.compose import override  # noqa: F401
 
 
-def show(out: Screen, err: Screen, result: Result, how: Options, orphans: Sequence[str], *, quiet: bool) -> None:
+def show(out: Screen, err: Screen, result: Result, how: Options, orphans: Sequence[Row], *, quiet: bool) -> None:
     """A line for each repository, then what failed or waits for the developer, then the count.
 
-    `orphans` are the paths of the checkouts that no line asks for.
+    `orphans` are the checkouts that no line asks for.
     """
     from rich.text import Text
 
@@ -140,7 +141,7 @@ def show(out: Screen, err: Screen, result: Result, how: Options, orphans: Sequen
         line.append(text(outcome), style=f"not bold {style}".strip())
         terminal.print_wrapped(out, line, width + 2)
     if not quiet:
-        terminal.print_quietly(out, report.orphan_lines(orphans))
+        terminal.print_rows(out, orphans)
     for said in report.failure_lines(result.outcomes):
         terminal.print_wrapped(err, said)
     waiting = report.waiting_lines(result.outcomes)
