@@ -73,13 +73,16 @@ In Dockerfile let pip install like this:
 
 
 def test_check_says_whether_it_is_stale(project: Project, billing: Remote, remotes: Remotes, run: Here) -> None:
-    stale = run("keyless", "--check")
-    assert (stale.exit_code, stale.stdout.splitlines()[0]) == (1, "vendor/.gitconfig stale")
+    missing = run("keyless", "--check")
+    assert (missing.exit_code, missing.stdout) == (1, "vendor/.gitconfig missing  -> vendorws keyless\n")
     assert not (project.root / CONFIG).exists()
     run.ok("keyless")
     run.ok("keyless", "--check")
     project.require(billing.line("main"), remotes.create("acme/theme").line("main"))
-    assert run("keyless", "--check").exit_code == 1
+    stale = run("keyless", "--check", "--project", ".")
+    assert (stale.exit_code, stale.stdout) == (1, "vendor/.gitconfig stale  -> vendorws keyless --project .\n")
+    assert "\n  vendorws sync --project . theme\n" in stale.stderr
+    assert run("keyless", "--check", "--json").json["status"] == "stale"
 
 
 def test_sync_keeps_it_current_once_it_exists(project: Project, billing: Remote, remotes: Remotes, run: Here) -> None:

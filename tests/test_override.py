@@ -148,11 +148,15 @@ def test_another_file_in_a_project_that_has_none_of_its_own(shop: Project, run: 
 
 
 def test_check_says_whether_it_is_stale(shop: Project, run: Here) -> None:
-    stale = run("override", "--check")
-    assert (stale.exit_code, stale.stdout.splitlines()[0]) == (1, "docker-compose.override.yml stale")
+    missing = run("override", "--check")
+    told = "docker-compose.override.yml missing  -> vendorws override"
+    assert (missing.exit_code, missing.stdout.splitlines()[0]) == (1, told)
     assert not (shop.root / OVERRIDE).exists()
     run.ok("override")
     assert run.ok("override", "--check").stdout.startswith("docker-compose.override.yml unchanged")
+    stale = run("override", "--check", "--mode", "watch")
+    told = "docker-compose.override.yml stale  -> vendorws override --mode watch"
+    assert (stale.exit_code, stale.stdout.splitlines()[0]) == (1, told)
 
 
 def test_stdout_prints_a_whole_override_and_writes_nothing(shop: Project, run: Here) -> None:

@@ -385,14 +385,14 @@ def test_the_document_of_what_is_known() -> None:
 def test_the_checkouts_that_nobody_asks_for() -> None:
     orphans = [
         Orphan("old"),
-        Orphan("e\x1bvil", "new", fits=True),
+        Orphan("e\x1bvil"),
         Orphan("a b", "new", fits=True),
         Orphan("c", "new"),
     ]
     nobody = "no line of the requirements asks for it"
     assert [(row.name, row.standing, row.command) for row in report.orphan_rows(orphans, "../vendor")] == [
         ("../vendor/old", nobody, ""),
-        ("../vendor/e\\x1bvil", f"{nobody}; its remote is that of new", ""),
+        ("../vendor/e\\x1bvil", nobody, ""),
         ("../vendor/a b", f"{nobody}; its remote is that of new", "mv '../vendor/a b' ../vendor/new"),
         ("../vendor/c", f"{nobody}; its remote is that of new", ""),
     ]

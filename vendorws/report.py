@@ -6,13 +6,12 @@ Everything here is pure. Text and JSON are two renderings of the same values.
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from vendorws.checkouts.plan import commits, target_text
+from vendorws.checkouts.plan import commits, shell_command, target_text
 from vendorws.errors import ExitCode, visible
 from vendorws.git_client.urls import server
 from vendorws.model import (
@@ -284,7 +283,7 @@ def _orphan_row(orphan: Orphan, path: str, vendor: str) -> Row:
     standing = "no line of the requirements asks for it"
     if orphan.heir is not None:
         standing += f"; its remote is that of {orphan.heir}"
-    command = shlex.join(["mv", path, f"{vendor}/{orphan.heir}"]) if orphan.fits and path.isprintable() else ""
+    command = shell_command("mv", path, f"{vendor}/{orphan.heir}") if orphan.fits else ""
     return Row(visible(path), "", "", standing, "", command, "dim")
 
 

@@ -38,6 +38,7 @@ def keyless(
 
         vendorws keyless --check && docker compose build
     """
+    from vendorws.checkouts.plan import shell_command
     from vendorws.errors import ExitCode
     from vendorws.git_client.command import require_git
     from vendorws.keyless.advice import inspect
@@ -51,11 +52,12 @@ def keyless(
     requirements = read_valid_requirements(settings)
     plan = plan_keyless(settings, requirements)
     builds = find_builds(settings)
-    advice = inspect(settings, requirements, plan, builds)
+    typed = shared.typed_project(project, requirement)
+    advice = inspect(settings, requirements, plan, builds, typed)
     if not check:
         carry_out(plan)
     stale = check and plan.status is KeylessStatus.WRITTEN
-    state = "stale" if stale else plan.status.value
+    state = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
     if as_json:
         typer.echo(json.dumps(_document(plan, state, advice, builds), indent=2))
     else:
@@ -64,7 +66,8 @@ def keyless(
             kind, about = "error" if found.fails else "warning", f"{found.name}: " if found.name else ""
             shared.say(err, f"{kind}: {about}{found.message}.", found.hint)
         if not quiet:
-            typer.echo(_text(plan, state, () if check else builds), nl=False)
+            again = f"  -> {shell_command('vendorws', 'keyless', *typed)}" if stale else ""
+            typer.echo(_text(plan, f"{state}{again}", () if check else builds), nl=False)
     fails = stale or any(found.fails for found in advice)
     raise typer.Exit(int(ExitCode.ATTENTION if fails else ExitCode.DONE))
 

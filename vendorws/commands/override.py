@@ -49,6 +49,7 @@ def override(
         vendorws override --remove
     """
     from vendorws import terminal
+    from vendorws.checkouts.plan import shell_command
     from vendorws.compose.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
     from vendorws.compose.override_text import own_text
     from vendorws.errors import ExitCode, UsageError
@@ -69,11 +70,13 @@ def override(
     if not check:
         carry_out(plan)
     stale = check and plan.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)
-    status = "stale" if stale else plan.status.value
+    status = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
     if as_json:
         typer.echo(json.dumps(_document(plan, status), indent=2))
     elif not quiet:
-        typer.echo(_text(plan, status if stale else plan.said), nl=False)
+        named = (*shared.typed_project(project, requirement), *(("--mode", mode.value) if mode else ()))
+        again = shell_command("vendorws", "override", *named)
+        typer.echo(_text(plan, f"{status}  -> {again}" if stale else plan.said), nl=False)
     needs_attention = stale or (plan.unclear and not plan.mounts)
     raise typer.Exit(int(ExitCode.ATTENTION if needs_attention else ExitCode.DONE))
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from vendorws.checkouts.crew import Options
-from vendorws.checkouts.plan import Wish
+from vendorws.checkouts.plan import Wish, shell_command
 from vendorws.checkouts.sync import status
 from vendorws.git_client.command import Git
 from vendorws.keyless.build import ImageBuild, hidden_parts
@@ -41,11 +40,33 @@ def _surprise(name: str, message: str, hint: str) -> Advice:
     return Advice(name, message, hint, fails=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the checkouts are, to git and to who types a command; `options` name the project to vendorws."""
+
+    git: Git
+    vendor: Path
+    options: tuple[str, ...]
+
+    def path(self, pin: Pin) -> str:
+        return str(self.vendor / pin.name)
+
+    def vendorws(self, verb: str, pin: Pin) -> str:
+        return shell_command("vendorws", verb, *self.options, pin.name)
+
+
 def inspect(
-    settings: Settings, requirements: Requirements, plan: KeylessPlan, builds: Sequence[ImageBuild]
+    settings: Settings,
+    requirements: Requirements,
+    plan: KeylessPlan,
+    builds: Sequence[ImageBuild],
+    typed: tuple[str, ...] = (),
 ) -> tuple[Advice, ...]:
-    """What stands between the checkouts and the image that the pins describe. Looks only, and only here."""
-    vendor = Path(os.path.relpath(settings.vendor))
+    """What stands between the checkouts and the image that the pins describe. Looks only, and only here.
+
+    `typed` are the options that name the project, for the commands that are suggested.
+    """
+    place = _Place(Git(vendor=settings.vendor, cwd=settings.vendor), Path(os.path.relpath(settings.vendor)), typed)
     how = Options(
         wish=Wish(),
         jobs=settings.jobs,
@@ -53,12 +74,12 @@ def inspect(
         dry_run=False,
         wait=True,
         trace=None,
-        at=lambda pin: str(vendor / pin.name),
+        at=place.path,
+        project=typed,
     )
     outcomes = status(settings, requirements.pins, how, _Silent(), fetch=False).outcomes
-    git = Git(vendor=settings.vendor, cwd=settings.vendor)
     folders = {url: source.folder for source in plan.sources for url in source.urls}
-    advice = [found for outcome in outcomes for found in _about(git, vendor, outcome, folders)]
+    advice = [found for outcome in outcomes for found in _about(place, outcome, folders)]
     names = [pin.name for pin in requirements.pins]
     hidden = [part for build in builds for part in hidden_parts(build, settings.root, names)]
     return (*advice, *(_fatal(None, part.message, part.hint) for part in dict.fromkeys(hidden)))
@@ -82,23 +103,23 @@ class _Silent:
         return nullcontext()
 
 
-def _about(git: Git, vendor: Path, outcome: Outcome, folders: Mapping[str, str]) -> Iterator[Advice]:
+def _about(place: _Place, outcome: Outcome, folders: Mapping[str, str]) -> Iterator[Advice]:
     """The findings on one package, the fatal ones first."""
     pin, finding = outcome.pin, outcome.finding
-    at = vendor / pin.name
+    at = place.vendor / pin.name
     if has_secret(pin.url):
         yield _fatal(pin.name, "its URL holds a password, which would have to stand in the file", "Use ssh://.")
     elif isinstance(finding, Checkout):
-        yield from _about_repository(git, at)
-        yield from _about_commit(git, vendor / folders[pin.url], pin, finding)
-        yield from _about_submodules(git, at, at)
+        yield from _about_repository(place.git, at)
+        yield from _about_commit(place, place.vendor / folders[pin.url], pin, finding)
+        yield from _about_submodules(place.git, at, at)
     elif isinstance(finding, Symlink):
         yield _fatal(pin.name, f"{at} is a link to {finding.to}, which no build can see", f"Clone it to {at}.")
     elif isinstance(finding, Missing | EmptyFolder):
-        yield _fatal(pin.name, "it is not checked out", f"vendorws sync {pin.name}")
+        yield _fatal(pin.name, "it is not checked out", place.vendorws("sync", pin))
     elif isinstance(finding, Occupied | Broken):
         what = finding.what if isinstance(finding, Occupied) else finding.why
-        yield _fatal(pin.name, f"{at} is no working git repository: {what}", f"vendorws status {pin.name}")
+        yield _fatal(pin.name, f"{at} is no working git repository: {what}", place.vendorws("status", pin))
     elif outcome.failure is not None:
         yield _fatal(pin.name, outcome.failure.message, outcome.failure.hint)
 
@@ -111,26 +132,26 @@ def _about_repository(git: Git, at: Path) -> Iterator[Advice]:
         yield _fatal(at.name, message, f"Clone it to {at}.")
     elif (where / "objects" / "info" / "alternates").is_file():
         message = f"{at} borrows objects from another repository, which no build can see"
-        hint = f"{_git(at, 'repack', '-a', '-d')} && {shlex.join(['rm', str(where / 'objects/info/alternates')])}"
+        hint = f"{_git(at, 'repack', '-a', '-d')} && {shell_command('rm', str(where / 'objects/info/alternates'))}"
         yield _fatal(at.name, message, hint)
     if git.inside(git.vendor / at.name).run("config", "--get-regexp", r"^remote\..*\.promisor$").text:
         message = f"{at} is a partial clone; what it has not fetched yet is missing in the build"
         yield _surprise(at.name, message, _git(at, "fetch", "--refetch", "--no-filter"))
 
 
-def _about_commit(git: Git, source: Path, pin: Pin, checkout: Checkout) -> Iterator[Advice]:
+def _about_commit(place: _Place, source: Path, pin: Pin, checkout: Checkout) -> Iterator[Advice]:
     """Whether the pin's ref is there by the name that pip asks for, and what it is."""
-    built = _built_commit(git.inside(git.vendor / source.name), pin.ref)
+    built = _built_commit(place.git.inside(place.git.vendor / source.name), pin.ref)
     wanted = checkout.target.commit if checkout.target else None
     if built is None:
         message = f"{source} has no {pin.ref or 'commit'}, which pip will ask for"
-        yield _fatal(pin.name, message, _bring_hint(source, pin, wanted))
+        yield _fatal(pin.name, message, _bring_hint(place, source, pin, wanted))
         return
     if wanted is None:
-        yield _surprise(pin.name, "where its pin points is not known here", f"vendorws sync {pin.name}")
+        yield _surprise(pin.name, "where its pin points is not known here", place.vendorws("sync", pin))
     elif built != wanted:
         message = f"the image gets {built[:10]} of {source}, the pin is at {wanted[:10]}"
-        yield _surprise(pin.name, message, f"vendorws status {pin.name}")
+        yield _surprise(pin.name, message, place.vendorws("status", pin))
     changes = checkout.changes
     if changes.tracked or changes.untracked:
         message = f"{source} has changes that are not committed; the image gets what is"
@@ -149,16 +170,16 @@ def _built_commit(git: Git, ref: str | None) -> str | None:
     return None
 
 
-def _bring_hint(source: Path, pin: Pin, wanted: str | None) -> str:
+def _bring_hint(place: _Place, source: Path, pin: Pin, wanted: str | None) -> str:
     if wanted is None or pin.ref is None:
-        return f"vendorws sync {pin.name}"
+        return place.vendorws("sync", pin)
     if pin.ref.startswith("refs/"):
         return _git(source, "update-ref", pin.ref, wanted)
     return _git(source, "branch", pin.ref, wanted)
 
 
 def _git(at: Path, *arguments: str) -> str:
-    return shlex.join(["git", "-C", str(at), *arguments])
+    return shell_command("git", "-C", str(at), *arguments)
 
 
 def _about_submodules(git: Git, at: Path, top: Path) -> Iterator[Advice]:
