@@ -335,5 +335,6 @@ def test_a_project_without_a_dockerfile_has_no_stage_to_look_at(
     project: Project, engine: Docker, vendorws: Vendorws, images: Images, tmp_path: Path
 ) -> None:
     image = images.build("scratch", write(tmp_path / "c", {"Dockerfile": b"FROM scratch\nCOPY x /\n", "x": b"1"}))
-    result = vendorws.ok("audit", image, "--builder")
+    result = vendorws("audit", image, "--builder")
+    assert result.exit_code == 4
     assert "There is no Dockerfile" in result.stderr
