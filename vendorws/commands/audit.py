@@ -100,5 +100,4 @@ def _show(out: Screen, err: Screen, report: Report) -> None:
     for text, style in audit_report.lines(report):
         out.print(Text(text, style=style))
     sys.stdout.flush()
-    for note in audit_report.notes(report):
-        shared.say(err, f"note: {note}")
+    shared.tell(err, audit_report.notes(report))

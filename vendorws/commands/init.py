@@ -60,8 +60,7 @@ def init(
     if not dry_run:
         scaffold.carry_out(settings.root, changes)
     sys.stdout.flush()
-    for remark in plan.remarks:
-        shared.say(err, f"note: {remark}")
+    shared.tell(err, plan.remarks)
     _say_what_was_done(err, changes, scaffold.next_steps(wishes), dry_run=dry_run)
 
 

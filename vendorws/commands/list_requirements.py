@@ -49,8 +49,7 @@ def list_requirements(
     show(out, found)
     sys.stdout.flush()
     shared.warn(err, found.warnings, quiet=False)
-    for note in listing.notes(found):
-        shared.say(err, f"note: {note}")
+    shared.tell(err, listing.notes(found))
     if found.errors:
         raise RequirementsError(found.errors)
 

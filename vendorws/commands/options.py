@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -132,6 +132,12 @@ def warn(err: Screen, warnings: Sequence[Problem], *, quiet: bool) -> None:
     """Say what a pip of today would read otherwise."""
     for problem in () if quiet else warnings:
         say(err, f"warning: {problem.file}:{problem.line}: {problem.message}", problem.hint)
+
+
+def tell(err: Screen, notes: Iterable[str]) -> None:
+    """Say what is good to know."""
+    for note in notes:
+        say(err, f"note: {note}")
 
 
 def print_error(err: Screen, error: VendorwsError) -> None:

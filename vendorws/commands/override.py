@@ -48,7 +48,6 @@ def override(
 
         vendorws override --remove
     """
-    from vendorws import terminal
     from vendorws.checkouts.plan import shell_command
     from vendorws.compose.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
     from vendorws.compose.override_text import own_text
@@ -62,8 +61,7 @@ def override(
     shared.name_project(err, settings, project, quiet=quiet or as_json)
     found = survey_of_nothing(settings) if remove else _survey(settings, mode)
     plan = None if stdout else plan_override(found)
-    for note in () if as_json else (plan or found).notes:
-        terminal.print_wrapped(err, f"note: {note}")
+    shared.tell(err, () if as_json else (plan or found).notes)
     if plan is None:
         typer.echo(own_text(found.mounts, found.mode), nl=False)
         return

@@ -164,8 +164,7 @@ def write_override(settings: Settings, pins: Sequence[Pin], err: Screen, *, quie
     except VendorwsError as error:
         shared.print_error(err, error)
         return error.exit_code
-    for note in () if quiet else result.notes:
-        shared.say(err, f"note: {note}")
+    shared.tell(err, () if quiet else result.notes)
     if result.status.value in ("written", "removed") and result.path is not None and not quiet:
         mounts = "1 mount" if len(result.mounts) == 1 else f"{len(result.mounts)} mounts"
         dropped = f"; no longer mounted: {', '.join(result.dropped)}" if result.dropped else ""

@@ -71,7 +71,6 @@ def _show(out: Screen, err: Screen, proof: Proof, *, quiet: bool) -> None:
     for text, style in verify_report.lines([verdict for verdict in proof.verdicts if verdict.fault or not quiet]):
         out.print(Text(text, style=style))
     sys.stdout.flush()
-    for note in proof.notes:
-        shared.say(err, f"note: {note}")
+    shared.tell(err, proof.notes)
     for line in () if quiet else verify_report.summary(proof):
         shared.say(err, line)
