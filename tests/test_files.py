@@ -139,6 +139,19 @@ def test_a_writer_that_lives_is_left_alone(folder: Path) -> None:
     assert names(folder) == ["file"]
 
 
+def test_many_writers_of_one_file_at_once(folder: Path) -> None:
+    """None takes another's for abandoned, though there is a moment before a new file is held."""
+    writer = """
+import sys; from pathlib import Path; from vendorws.files import write_atomically
+for number in range(300):
+    write_atomically(Path(sys.argv[1]), b"%d " % number * 1000)
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", writer, folder / "file"]) for _ in range(4)]
+    assert [process.wait() for process in writers] == [0] * 4
+    assert names(folder) == ["file"]
+    assert len(set((folder / "file").read_bytes().split())) == 1
+
+
 def test_no_folder(folder: Path) -> None:
     with pytest.raises(EnvironmentProblem):
         write_atomically(folder / "none" / "f", b"x")

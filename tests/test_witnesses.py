@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,25 @@ def test_an_interrupted_look_leaves_nothing(checkout: Path) -> None:
     before = tree(checkout)
     with pytest.raises(KeyboardInterrupt), witnesses([checkout]):
         raise KeyboardInterrupt
+    assert tree(checkout) == before
+
+
+def test_what_a_killed_look_left_goes_with_the_next_one(checkout: Path) -> None:
+    before = tree(checkout)
+    beside = checkout.parent / "beside"
+    git(checkout, "worktree", "add", "--quiet", "--detach", beside)
+    look = f"""
+import os, pathlib, signal
+from vendorws.proof.witnesses import witnesses
+with witnesses([pathlib.Path({str(checkout)!r}), pathlib.Path({str(beside)!r})]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == -signal.SIGKILL
+    assert list(checkout.glob(".git/vendorws-verify-*")) and list(beside.glob(".vendorws-verify-*"))
+    with witnesses([checkout]) as first, witnesses([checkout, beside]) as second:
+        assert (checkout / first[checkout].path).exists(), "a look that goes on keeps its own"
+        assert (checkout / second[checkout].path).exists()
+    git(checkout, "worktree", "remove", beside)
     assert tree(checkout) == before
 
 

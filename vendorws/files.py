@@ -8,7 +8,7 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -61,11 +61,10 @@ def replace_whole(target: Path, content: bytes) -> bool:
         mode = target.stat().st_mode & 0o7777
     except FileNotFoundError:
         mode = 0o666 & ~_umask()
-    _sweep(target)
-    descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
+    remove_abandoned(target.parent.glob(f".{escape(target.name)}.*{_SUFFIX}"))
+    descriptor, beside = _held_file_beside(target)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            _lock(descriptor)
             stream.write(content)
             stream.flush()
             os.fsync(descriptor)  # else a power cut may leave the name with nothing behind it
@@ -81,21 +80,28 @@ def replace_whole(target: Path, content: bytes) -> bool:
 _SUFFIX = ".vendorws.tmp"
 
 
-def _sweep(target: Path) -> None:
-    """Remove what writers of this file left that died: one that lives holds the lock of its own."""
-    for beside in target.parent.glob(f".{escape(target.name)}.*{_SUFFIX}"):
-        with suppress(OSError), open(beside, "rb", opener=_without_waiting) as stream:
-            if _lock(stream.fileno()):
-                beside.unlink()
+def _held_file_beside(target: Path) -> tuple[int, str]:
+    """A new file, open, and its path. Whoever tidied up before we held it has taken it for abandoned: then another."""
+    while True:
+        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
+        hold(descriptor)
+        if os.path.lexists(beside):
+            return descriptor, beside
+        os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed, if nobody else has. There are file systems without locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def hold(descriptor: int) -> None:
+    """Show until this file is closed that somebody alive needs it. There are file systems that cannot show it."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits at most for one who tidies up to remove it
+
+
+def remove_abandoned(paths: Iterable[Path]) -> None:
+    """Remove the files among `paths` that their writers left when they were killed: nobody holds them."""
+    for path in paths:
+        with suppress(OSError), open(path, "rb", opener=_without_waiting) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _umask() -> int:

@@ -1,6 +1,7 @@
 """A file in a checkout that nobody can have known before: whoever sees it sees the checkout itself.
 
-It is there for the time of one look, and lies where git does not look for changes.
+It is there for the time of one look, and lies where git does not look for changes. What a look
+that was killed has left goes with the next one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
+from vendorws.files import hold, remove_abandoned
 from vendorws.values import dataclass
 
 
@@ -27,11 +29,15 @@ def witnesses(checkouts: Iterable[Path]) -> Iterator[Mapping[Path, Witness]]:
     written = {}
     with ExitStack() as removals:
         for checkout in checkouts:
-            witness = Witness(_place(checkout), secrets.token_hex(16))
+            start = _place(checkout)
+            remove_abandoned(checkout.glob(f"{start}*"))
+            witness = Witness(PurePosixPath(f"{start}{secrets.token_hex(8)}"), secrets.token_hex(16))
             path = checkout / witness.path
             removals.callback(path.unlink, missing_ok=True)
             try:
-                path.write_text(witness.token, "ascii")
+                file = removals.enter_context(path.open("xb", buffering=0))
+                hold(file.fileno())
+                file.write(witness.token.encode())
                 path.chmod(0o644)  # whoever runs the container is to read it, whatever our umask says
             except OSError:
                 continue
@@ -39,8 +45,10 @@ def witnesses(checkouts: Iterable[Path]) -> Iterator[Mapping[Path, Witness]]:
         yield written
 
 
-def _place(checkout: Path) -> PurePosixPath:
-    """In the git folder; where that lies outside of the checkout (a worktree, a submodule), right in the checkout."""
-    name = f"vendorws-verify-{secrets.token_hex(8)}"
+def _place(checkout: Path) -> str:
+    """How a witness's path in the checkout begins.
+
+    In the git folder; where that lies outside of the checkout (a worktree, a submodule), right in the checkout.
+    """
     git = checkout / ".git"
-    return PurePosixPath(".git", name) if git.is_dir() and not git.is_symlink() else PurePosixPath(f".{name}")
+    return ".git/vendorws-verify-" if git.is_dir() and not git.is_symlink() else ".vendorws-verify-"
