@@ -359,6 +359,15 @@ def test_a_service_that_was_renamed_is_found(shop: Shop) -> None:
     assert shop.is_live()
 
 
+def test_a_file_that_compose_refuses_is_not_blamed_on_an_override_that_is_not_there(shop: Shop) -> None:
+    base = shop.project.root / "docker-compose.yml"
+    base.write_text(base.read_text().replace("  app:", "  app:\n    colour: red"))
+    (shop.project.root / "docker-compose.override.yml").unlink()
+    fault = shop.fault()
+    assert (fault["state"], fault["command"]) == ("refused", None)
+    assert "colour" in fault["reason"]
+
+
 def test_a_legacy_editable_loses_its_metadata_and_one_command_mends_it(shop: Shop) -> None:
     shop.require("ledger")
     fault = shop.fault("ledger")

@@ -14,7 +14,14 @@ from typing import Any
 
 from vendorws.compose.devcontainer import find_devcontainers
 from vendorws.compose.files import ComposeFiles
-from vendorws.compose.override import OverrideStatus, compose_files, existing_checkouts, plan_override, survey
+from vendorws.compose.override import (
+    OverridePlan,
+    OverrideStatus,
+    compose_files,
+    existing_checkouts,
+    plan_override,
+    survey,
+)
 from vendorws.compose.places import find_places
 from vendorws.compose.services import Service, read_services, services_of
 from vendorws.compose.trees import parse_yaml
@@ -237,11 +244,14 @@ def _with_commands(settings: Settings, pins: Sequence[Pin], verdicts: Sequence[V
         f"Compose does not read {path.name}, for {plan.path.name} is there." for path in plan.superseded if plan.path
     ]
     mounted = {(mount.service, mount.name) for mount in plan.mounts}
-    return Proof(tuple(_mended_by_override(verdict, mounted) for verdict in verdicts), (*unread, *plan.notes))
+    notes = (*unread, *plan.notes)
+    return Proof(tuple(_mended_by_override(verdict, mounted, plan) for verdict in verdicts), notes)
 
 
-def _mended_by_override(verdict: Verdict, mounted: Collection[tuple[str, str]]) -> Verdict:
+def _mended_by_override(verdict: Verdict, mounted: Collection[tuple[str, str]], plan: OverridePlan) -> Verdict:
     if verdict.fault is None or verdict.state not in _OF_THE_OVERRIDE:
+        return verdict
+    if verdict.state is State.REFUSED and plan.old is None:  # it is not there: Compose refuses another file
         return verdict
     if (verdict.package.service, verdict.package.name) not in mounted:
         return verdict
