@@ -20,6 +20,8 @@ from vendorws.model import (
     Checkout,
     EmptyFolder,
     Finding,
+    HeldSubmodule,
+    Hold,
     LocalBranch,
     Missing,
     Occupied,
@@ -450,7 +452,7 @@ def inner(checkout: Path, billing: Remote, remotes: Remotes) -> Path:
 
 def test_submodules_that_need_nothing(checkout: Path, inner: Path) -> None:
     submodules = see(checkout).submodules
-    assert not submodules.missing and not submodules.behind and not submodules.stuck
+    assert not submodules.missing and not submodules.behind and not submodules.held
     assert not see(checkout).changes.tracked
 
 
@@ -467,19 +469,23 @@ def test_a_submodule_at_another_published_commit(checkout: Path, inner: Path) ->
 
 
 def test_a_submodule_with_work_of_its_own(checkout: Path, inner: Path) -> None:
+    recorded = git(inner, "rev-parse", "HEAD")
     commit(inner)
-    assert see(checkout).submodules.stuck == ("lib/inner",)
+    assert see(checkout).submodules.held == (HeldSubmodule("lib/inner", recorded, Hold.AHEAD),)
     git(inner, "branch", "-f", "mine")
     git(inner, "checkout", "--quiet", "--detach", "HEAD~2")
-    assert see(checkout).submodules.stuck == ()
+    assert see(checkout).submodules.held == ()
     (inner / "README.md").write_text("mine\n")
-    assert see(checkout).submodules.stuck == ("lib/inner",)
+    assert see(checkout).submodules.held == (HeldSubmodule("lib/inner", recorded, Hold.CHANGES),)
+    git(inner, "commit", "--quiet", "--all", "-m", "Beside it")
+    assert see(checkout).submodules.held == (HeldSubmodule("lib/inner", recorded, Hold.DIVERGED),)
 
 
 def test_a_submodule_with_an_operation_in_progress(checkout: Path, inner: Path) -> None:
     git(inner, "checkout", "--quiet", "--detach", "HEAD~1")
     git(inner, "bisect", "start")
-    assert see(checkout).submodules.stuck == ("lib/inner",)
+    (held,) = see(checkout).submodules.held
+    assert (held.path, held.hold) == ("lib/inner", Hold.OPERATION)
 
 
 def test_a_gitmodules_that_names_places_outside(checkout: Path, tmp_path: Path) -> None:

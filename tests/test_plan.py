@@ -14,6 +14,8 @@ from vendorws.model import (
     Checkout,
     EmptyFolder,
     Finding,
+    HeldSubmodule,
+    Hold,
     LocalBranch,
     Missing,
     Occupied,
@@ -357,23 +359,71 @@ submodule a, b to be brought to its recorded commit
 -> vendorws sync billing""",
     ),
     "a submodule to move, beside one with own work": (
-        checkout(submodules=Submodules(behind=(Submodule("b", OLD),), stuck=("mine",))),
+        checkout(submodules=Submodules(behind=(Submodule("b", OLD),), held=(HeldSubmodule("mine", OLD, Hold.AHEAD),))),
         DEFAULT,
         """\
 UpdateSubmodules (submodule)
 submodule b to be brought to its recorded commit
 -> vendorws sync billing""",
     ),
-    "a submodule with own work": (
-        checkout(submodules=Submodules(stuck=("mine",))),
+    "a submodule with commits on top of the recorded one": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.AHEAD),))),
         DEFAULT,
         """\
 Refuse (submodule)
-submodule mine holds work of its own; record it, or move it aside
+submodule mine has commits of yours; record them
 -> git -C vendor/billing add -- mine""",
     ),
+    "a submodule with commits beside the recorded one": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.DIVERGED),))),
+        DEFAULT,
+        f"""\
+Refuse (submodule)
+submodule mine has commits of yours beside the recorded {OLD[:10]}
+-> git -C vendor/billing/mine fetch && git -C vendor/billing/mine rebase {OLD}""",
+    ),
+    "a submodule with changes": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.CHANGES),))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule mine has changes of yours
+-> git -C vendor/billing/mine stash push""",
+    ),
+    "a submodule in the middle of something": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.OPERATION),))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule mine is in the middle of an operation of yours
+-> git -C vendor/billing/mine status""",
+    ),
+    "a submodule with files in the way": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.IN_THE_WAY, ("a b", ".env")),))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule mine would have a b, .env overwritten
+-> git -C vendor/billing/mine stash push --all -- 'a b' .env""",
+    ),
+    "a submodule with a submodule in the way": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.IN_THE_WAY, (), ("lib",)),))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule mine would lose lib
+-> mv vendor/billing/mine/lib vendor/billing/mine/lib.aside && mkdir vendor/billing/mine/lib""",
+    ),
+    "a submodule that is something else": (
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.OTHER),))),
+        DEFAULT,
+        """\
+Refuse (submodule)
+submodule mine is no repository of its own
+-> git -C vendor/billing status""",
+    ),
     "a submodule that is no repository any more": (
-        checkout(submodules=Submodules(stuck=("mine",), broken=("lib",))),
+        checkout(submodules=Submodules(held=(HeldSubmodule("mine", OLD, Hold.AHEAD),), broken=("lib",))),
         DEFAULT,
         """\
 Refuse (submodule)

@@ -885,6 +885,26 @@ def with_a_lock_on_a_branch(scene: Scene) -> None:
     scene.upstream.commit()
 
 
+@row(0, "switched to v9.2")
+def the_pin_goes_on_from_a_tag_at_the_tip_of_the_branch(scene: Scene) -> None:
+    """It was in sync with the tag as it was: that makes the branch nobody else's."""
+    scene.start()
+    scene.upstream.tag("v9.1")
+    scene.pin("v9.1")
+    scene.run.ok("sync")
+    scene.upstream.commit()
+    scene.upstream.tag("v9.2")
+    scene.pin("v9.2")
+
+
+@row(1, "detached, with 1 commit on no branch", Then.GOES_ON)
+def the_pin_was_a_commit_of_ones_own(scene: Scene) -> None:
+    scene.start("v1.0")
+    scene.pin(scene.commit())
+    scene.run.ok("sync")
+    scene.pin("main")
+
+
 # -- submodules ------------------------------------------------------------------------------------------------
 
 
@@ -923,13 +943,13 @@ def a_submodule_that_is_behind_and_moved_upstream(scene: Scene) -> None:
     record(scene.upstream, lib)
 
 
-@row(1, "submodule lib holds work of its own", Then.GOES_ON)
+@row(1, "submodule lib has commits of yours; record them", Then.GOES_ON)
 def a_submodule_with_commits_of_ones_own(scene: Scene) -> None:
     with_submodules(scene, "lib")
     git(scene.checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
 
 
-@row(1, "fast-forwarded by 1 commit.*submodule lib holds work of its own", Then.GOES_ON, stays=False)
+@row(1, "fast-forwarded by 1 commit.*submodule lib has changes of yours", Then.IN_SYNC, stays=False)
 def a_submodule_with_changes_that_moved_upstream(scene: Scene) -> None:
     (lib,) = with_submodules(scene, "lib")
     (scene.checkout / "lib" / "README.md").write_text("mine\n")
@@ -937,7 +957,7 @@ def a_submodule_with_changes_that_moved_upstream(scene: Scene) -> None:
     record(scene.upstream, lib)
 
 
-@row(1, "submodules updated.*submodule lib holds work of its own", Then.GOES_ON, stays=False)
+@row(1, "submodules updated.*submodule lib has changes of yours", Then.IN_SYNC, stays=False)
 def one_submodule_with_changes_and_one_without(scene: Scene) -> None:
     lib, other = with_submodules(scene, "lib", "other")
     (scene.checkout / "lib" / "README.md").write_text("mine\n")
@@ -965,7 +985,7 @@ def a_submodule_with_changes_at_its_commit(scene: Scene) -> None:
     (scene.checkout / "lib" / "README.md").write_text("mine\n")
 
 
-@row(1, "submodule lib holds work of its own", Then.SHOWS)
+@row(1, "submodule lib is in the middle of an operation of yours", Then.SHOWS)
 def a_submodule_with_a_merge_in_progress(scene: Scene) -> None:
     (lib,) = with_submodules(scene, "lib")
     inside = scene.checkout / "lib"
@@ -975,16 +995,76 @@ def a_submodule_with_a_merge_in_progress(scene: Scene) -> None:
     scene.git("pull", "--quiet")
 
 
-@row(1, "fast-forwarded by 1 commit; then local files are in the way", stays=False)
+@row(1, "fast-forwarded by 1 commit.*submodule lib would have settings.local overwritten", Then.IN_SYNC, stays=False)
 def a_submodule_with_an_ignored_file_in_the_way_of_a_commit_to_fetch(scene: Scene) -> None:
     ignored_in_a_submodule(scene)
 
 
-@row(1, "submodule lib holds work of its own", Then.GOES_ON)
+@row(1, "submodule lib would have settings.local overwritten", Then.IN_SYNC)
 def a_submodule_with_an_ignored_file_in_the_way_of_a_commit_that_is_here(scene: Scene) -> None:
     ignored_in_a_submodule(scene)
     scene.git("pull", "--quiet", "--no-recurse-submodules")
     git(scene.checkout / "lib", "fetch", "--quiet")
+
+
+@row(1, "fast-forwarded by 1 commit.*submodule lib has commits of yours beside", Then.SHOWS, stays=False)
+def a_submodule_with_commits_that_moved_upstream(scene: Scene) -> None:
+    (lib,) = with_submodules(scene, "lib")
+    scene.write("lib/mine.py", "mine\n")
+    git(scene.checkout / "lib", "add", "mine.py")
+    git(scene.checkout / "lib", "commit", "--quiet", "-m", "Mine")
+    lib.commit()
+    record(scene.upstream, lib)
+
+
+@row(1, "fast-forwarded by 1 commit.*submodule lib would lose inner", Then.IN_SYNC, stays=False)
+def a_file_comes_where_a_submodule_of_a_submodule_with_files_is(scene: Scene) -> None:
+    """It is known only when the commit is fetched, and git would delete what is in there."""
+    inner, lib = scene.remotes.create("acme/inner"), scene.remotes.create("acme/lib")
+    add_submodules(lib, inner)
+    add_submodules(scene.upstream, lib)
+    scene.start()
+    scene.write("lib/inner/.env", "mine\n")
+    lib.commit({"inner": "a file now\n", ".gitmodules": None})
+    record(scene.upstream, lib)
+
+
+@row(0, "submodules updated", Then.NOTHING)
+def a_submodule_with_commits_that_was_taken_away(scene: Scene) -> None:
+    """git takes its repository up again: what only HEAD held there gets a branch."""
+    with_submodules(scene, "lib")
+    git(scene.checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    scene.git("submodule", "--quiet", "deinit", "--force", "lib")
+
+
+@row(0, "in sync", stays=True)
+def a_submodule_that_git_is_told_to_leave_alone(scene: Scene) -> None:
+    with_submodules(scene, "lib")
+    scene.git("config", "submodule.acme/lib.update", "none")
+    scene.git("submodule", "--quiet", "deinit", "--force", "lib")
+    scene.git("config", "submodule.acme/lib.update", "none")
+
+
+@row(0, "in sync", stays=True)
+def a_list_of_submodules_with_one_that_is_not_recorded(scene: Scene) -> None:
+    scene.upstream.commit({".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ../x.git\n'})
+    scene.start()
+    (scene.checkout / "x").mkdir()
+
+
+@row(1, "lib would be overwritten|local changes", Then.IN_SYNC)
+def a_file_was_on_the_old_branch_where_a_submodule_with_files_is(scene: Scene) -> None:
+    """The way to the branch of today is by where it was here last."""
+    lib = scene.remotes.create("acme/lib")
+    scene.upstream.commit({"lib": "a file\n"})
+    scene.start()
+    scene.upstream.commit({"lib": None})
+    add_submodules(scene.upstream, lib)
+    scene.upstream.tag("v9")
+    scene.pin("v9")
+    scene.run.ok("sync")
+    scene.write("lib/.env", "mine\n")
+    scene.pin("main")
 
 
 def ignored_in_a_submodule(scene: Scene) -> None:

@@ -18,6 +18,7 @@ from tests.support.checkouts import snapshot
 from tests.support.command import COMMAND, Vendorws, merged
 from tests.support.compose_projects import PROJECTS
 from tests.support.git import git, git_says_yes
+from tests.support.here import type_in_shell
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
@@ -1219,3 +1220,142 @@ def test_the_override_is_written_too(project: Project, workspace: Workspace, bil
     assert "source: ./vendor/billing" in project.override() and "target: /site/vendor/billing" in project.override()
     assert workspace.ok("sync").stderr == "", "it is as it was"
     assert workspace.ok("sync", "--json").json["command"] == "sync"
+
+
+# -- work that goes on meanwhile -------------------------------------------------------------------------------
+
+
+def while_the_remote_is_asked(checkout: Path, folder: Path, *typed: str) -> None:
+    """Have the developer type git in the checkout the first time that its remote is asked for something."""
+    script, done = folder / "upload-pack", folder / "done"
+    typing = "; ".join(f"git {command}" for command in typed)
+    first = f"touch {done}; unset $(git rev-parse --local-env-vars); cd {checkout}; {typing}"
+    script.write_text(f'#!/bin/sh\n[ -e {done} ] || ({first}) >&2\nexec git-upload-pack "$@"\n')
+    script.chmod(0o755)
+    git(checkout, "config", "remote.origin.uploadpack", script)
+
+
+def test_a_commit_on_a_detached_head_while_the_remote_is_asked(
+    project: Project, workspace: Workspace, billing: Remote, tmp_path: Path
+) -> None:
+    project.require(billing.line("v1.0"))
+    workspace.ok("sync")
+    checkout = project.checkout("billing")
+    git(checkout, "fetch", "--quiet")  # what is news is here already
+    project.require(billing.line("main"))
+    while_the_remote_is_asked(checkout, tmp_path, "commit --quiet --allow-empty -m Mine")
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert "detached, with 1 commit on no branch" in result.stdout
+    assert git(checkout, "log", "-1", "--format=%s") == "Mine"
+
+
+def test_another_branch_while_the_remote_is_asked(
+    project: Project, workspace: Workspace, billing: Remote, tmp_path: Path
+) -> None:
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    checkout = project.checkout("billing")
+    start = git(checkout, "rev-parse", "HEAD")
+    billing.commit()
+    git(checkout, "fetch", "--quiet")
+    while_the_remote_is_asked(checkout, tmp_path, "switch --quiet --create feature")
+    workspace.ok("sync")
+    assert git(checkout, "rev-parse", "feature") == start, "what was to be moved is main"
+    assert git(checkout, "rev-parse", "main") == billing.head()
+
+
+def test_a_commit_in_a_submodule_while_its_remote_is_asked(
+    project: Project, workspace: Workspace, billing: Remote, remotes: Remotes, tmp_path: Path
+) -> None:
+    lib = remotes.create("acme/lib")
+    add_submodules(billing, lib)
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    inside = project.checkout("billing") / "lib"
+    lib.commit()
+    record(billing, lib)
+    while_the_remote_is_asked(inside, tmp_path, "commit --quiet --allow-empty -m Mine")
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert "submodule lib has commits of yours beside the recorded" in result.stdout
+    assert git(inside, "log", "-1", "--format=%s") == "Mine"
+
+
+# -- names that are the only ones ------------------------------------------------------------------------------
+
+
+def test_a_tag_that_is_the_only_name_of_ones_work_stays(
+    project: Project, workspace: Workspace, billing: Remote
+) -> None:
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    checkout = project.checkout("billing")
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    git(checkout, "tag", "v9")
+    mine = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "reset", "--quiet", "--keep", "HEAD~1")
+    billing.tag("v9", at="main~1")
+    project.require(billing.line("v9"))
+    workspace.ok("sync")
+    assert workspace.ok("status", "--exit-code").stdout.startswith("billing  v9")
+    assert git(checkout, "rev-parse", "v9") == mine
+    assert git(checkout, "rev-parse", "HEAD") == billing.head("v9")
+    workspace.ok("undo")
+    assert git(checkout, "rev-parse", "v9") == mine
+
+
+def test_a_submodule_that_was_moved_upstream_keeps_the_commits_that_only_its_head_had(
+    project: Project, workspace: Workspace, billing: Remote, remotes: Remotes
+) -> None:
+    lib = remotes.create("acme/lib")
+    add_submodules(billing, lib)
+    project.require(billing.line("main"))
+    workspace.ok("sync")
+    checkout = project.checkout("billing")
+    git(checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    mine = git(checkout / "lib", "rev-parse", "HEAD")
+    (checkout / "lib").rename(checkout.parent.parent / "aside")
+    (checkout / "lib").mkdir()
+    workspace.ok("sync")
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+    assert git(checkout / "lib", "rev-parse", f"before-{mine[:10]}") == mine
+
+
+# -- what is broken is one repository's ------------------------------------------------------------------------
+
+
+def test_a_damaged_ref_stops_its_own_repository_alone(
+    project: Project, workspace: Workspace, billing: Remote, remotes: Remotes
+) -> None:
+    theme = remotes.create("acme/theme")
+    project.require(billing.line("main"), theme.line("main"))
+    workspace.ok("sync")
+    ref = project.checkout("billing") / ".git" / "refs" / "remotes" / "origin" / "main"
+    ref.write_bytes(bytes(41))  # as after a power cut
+    theme.commit()
+    for command in ("status", "sync"):
+        result = workspace.type(command)
+        assert result.exit_code == 1
+        assert f"a ref is damaged: there is no commit in {ref}" in result.stdout
+    assert "theme    fast-forwarded by 1 commit" in result.stdout
+    type_in_shell(str(result.stderr.rpartition("fetch it again: ")[2].partition("\n")[0]), project.root)
+    workspace.ok("sync")
+
+
+def test_what_comes_no_nearer_is_said_and_not_done_for_ever(
+    project: Project, workspace: Workspace, billing: Remote, tmp_path: Path
+) -> None:
+    """A hook of the developer's takes every move back."""
+    project.require(billing.line("v1.0"))
+    workspace.ok("sync")
+    checkout = project.checkout("billing")
+    hook = checkout / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    back = f"git checkout --quiet --detach {git(checkout, 'rev-parse', 'HEAD')}"
+    hook.write_text(f'#!/bin/sh\n[ -n "$AGAIN" ] || AGAIN=yes {back}\n')
+    hook.chmod(0o755)
+    project.require(billing.line("develop"))
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert "not at its pin after 6 steps: detached at " in result.stdout

@@ -196,16 +196,41 @@ class Submodule:
     recorded: str
 
 
+class Hold(str, Enum):
+    """What keeps a submodule from moving to its recorded commit."""
+
+    OPERATION = "operation"  # a merge, a rebase, … is in progress in it
+    AHEAD = "ahead"  # it has commits of its own on top of the recorded one
+    DIVERGED = "diverged"  # it has commits of its own, and the recorded one is none of their parents
+    CHANGES = "changes"  # tracked files in it are changed
+    IN_THE_WAY = "in-the-way"  # files or submodules in it would be overwritten
+    OTHER = "other"  # it is no repository of its own
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSubmodule:
+    """A submodule that holds work of the developer's; `path` is relative to the checkout.
+
+    `in_the_way` are files in it (relative to it) that a move would overwrite, `replaced` cloned submodules in it.
+    """
+
+    path: str
+    recorded: str
+    hold: Hold
+    in_the_way: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Submodules:
-    """The submodules that need something: `missing` are not cloned yet, `behind` can move, `stuck` hold own work.
+    """The submodules that need something: `missing` are not cloned yet, `behind` can move, `held` have own work.
 
     `broken` are no working repositories, `replaced` are cloned ones in whose place the target has something else.
     """
 
     missing: tuple[str, ...] = ()
     behind: tuple[Submodule, ...] = ()
-    stuck: tuple[str, ...] = ()
+    held: tuple[HeldSubmodule, ...] = ()
     broken: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
 
@@ -254,7 +279,8 @@ class Checkout:
     branch or tag has, `unpushed` those of the branch that its upstream lacks (None: it has no upstream here).
     `in_the_way` are paths that a move to the target would overwrite, `hidden` those of them that git was told not to
     look at (assume-unchanged, skip-worktree), `announced` files that git only knows of (intent-to-add) and cannot
-    stash. `local` is the pinned branch while another is checked out, `local_tag` what the pinned tag holds here.
+    stash. `local` is the pinned branch while another is checked out, `local_tag` what the pinned tag holds here;
+    with `lone_tag` some of its commits have no other name.
     `placed` is what vendorws last put there, `ssh_command` the checkout's `core.sshCommand`. `halfway` says that a run
     died while it moved files.
     """
@@ -286,6 +312,7 @@ class Checkout:
     halfway: bool = False
     unpushed: int | None = None
     similar: str | None = None
+    lone_tag: bool = False
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout

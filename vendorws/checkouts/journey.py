@@ -60,6 +60,15 @@ def bring(crew: Crew, run: str, pin: Pin, look: Finding | Failure, route: Route 
     return Outcome(pin, tuple(journey.done), journey.step, journey.finding, failure, time.monotonic() - start)
 
 
+class NoEnd(VendorwsError):
+    """What was done again and again did not bring a checkout any nearer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"not at its pin after {_MOST_STEPS} steps: {reason}", "See what git does: -v shows each command."
+        )
+
+
 class _Journey:
     """One pin on its way: after each step a newer finding, and what is to be done then; nothing else changes."""
 
@@ -78,13 +87,15 @@ class _Journey:
     def go(self) -> None:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
         asked = not self.crew.fetch
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MOST_STEPS + 1):
             if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
                 asked = True
                 self.learn()
             step = self.step
             if isinstance(step, Keep | Refuse) or self.crew.options.dry_run or self.crew.look_only:
                 break
+            if len(self.done) == _MOST_STEPS:
+                raise NoEnd(step.reason)
             moves.apply(self.work, step, self.finding if isinstance(self.finding, Checkout) else None)
             self.done.append(step)
             asked = not isinstance(step, Retarget | TakeBack)
@@ -100,6 +111,8 @@ class _Journey:
         self.tips = moves.ask(self.work, checkout.remote)
         target = find_target(self.work.pin, Asked(self.tips))
         if target is not None and target == checkout.target and not checkout.shallow:
+            if not isinstance(self.step, Keep | Refuse):  # that took its time, in which somebody may have been at work
+                self.look(self.work)
             return
         if self.crew.options.dry_run:
             self.look_aside(checkout.remote, target)

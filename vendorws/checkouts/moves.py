@@ -21,8 +21,9 @@ from vendorws.checkouts import halfway, rescue
 from vendorws.checkouts.cache import Cache, Loan, take_over
 from vendorws.checkouts.git_config import append_config
 from vendorws.checkouts.observation import first_target, gone_text, has_all_of, observe_submodules
-from vendorws.checkouts.submodules import RECORDED
-from vendorws.checkouts.targets import kept_at
+from vendorws.checkouts.repository import forsaken_module, submodule_names
+from vendorws.checkouts.submodules import RECORDED, RECORDED_IF_ANY, find_work
+from vendorws.checkouts.targets import PINNED, kept_at
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
@@ -288,6 +289,10 @@ def _change(work: Work, step: Retarget | UpdateSubmodules, checkout: Checkout) -
 def _move(work: Work, step: rescue.Moving, checkout: Checkout) -> None:
     """Note where things are, then move them: all of it or nothing."""
     positions = rescue.ends(checkout, step)
+    if isinstance(step, FastForward | Follow):
+        head = work.inside.run("symbolic-ref", "--quiet", "HEAD").text.strip()
+        if head != f"refs/heads/{step.branch}":
+            raise MovedMeanwhile
     with halfway.all_or_nothing(work.inside, work.path, _ends(step, positions)):
         if positions is not None:
             note(work, *positions)
@@ -330,8 +335,12 @@ def adopt(work: Work, checkout: Checkout) -> None:
     placed, target = checkout.placed, checkout.target
     if target is None or (placed is not None and placed.ref == work.pin.ref and placed.url == work.pin.url):
         return
+    elsewhere = ("--remotes", "--tags", f"--glob={PINNED}*")
+    if work.inside.run("rev-list", "--count", target.commit, "--not", *elsewhere, "--").text.strip() != "0":
+        return  # a commit of the developer's own that is nowhere else: it must not count as put there by us
+    ours = placed.branch if placed is not None and placed.branch == checkout.branch else None
     with halfway.all_or_nothing(work.inside, work.path, None):
-        _note_placed(work, target, placed)
+        _note_placed(work, target.commit, target.name if target.kind is TargetKind.BRANCH else ours, placed)
 
 
 def _retarget(work: Work, checkout: Checkout, url: str) -> None:
@@ -345,7 +354,8 @@ def _switch(work: Work, checkout: Checkout, target: Target) -> None:
     git = work.inside
     if target.kind is not TargetKind.BRANCH:
         git.call(*CHECKOUT, "--detach", target.commit, "--")
-        if target.kind is TargetKind.TAG and target.tag_object not in (None, checkout.local_tag):
+        is_news = target.kind is TargetKind.TAG and target.tag_object not in (None, checkout.local_tag)
+        if is_news and not checkout.lone_tag:
             git.call("update-ref", "--", f"refs/tags/{target.name}", str(target.tag_object))
     elif checkout.local is not None:
         git.call(*CHECKOUT, target.name, "--")
@@ -369,10 +379,10 @@ def relocate(work: Work, commit: str, refs: Mapping[str, tuple[str, str]], branc
 
 
 class MovedMeanwhile(VendorwsError):
-    """The developer committed between two steps of ours; the commit stays where it is, on no branch."""
+    """The developer committed or switched between two steps of ours; a commit stays where it is, maybe on no branch."""
 
     def __init__(self) -> None:
-        super().__init__("you committed there at this very moment", "Run the command again: it says what to type.")
+        super().__init__("you worked there at this very moment", "Run the command again: it says what to type.")
 
 
 def _update_submodules(git: Git, place: Path, submodules: Submodules) -> None:
@@ -384,8 +394,24 @@ def _update_submodules(git: Git, place: Path, submodules: Submodules) -> None:
         _update_submodules(inside, inner, observe_submodules(inside, inner))
     for path in submodules.missing:
         halfway.discard_unfinished(git, place, path)
+        _keep_commits(git, place, path)
     if submodules.missing:
         _clone_submodules(git, *submodules.missing)
+
+
+def _keep_commits(git: Git, place: Path, path: str) -> None:
+    """Give a branch to the commits that only HEAD holds in the repository of a submodule that was taken away.
+
+    git takes such a repository up again, and moves its HEAD to the recorded commit.
+    """
+    module = forsaken_module(place, submodule_names(place)[path])
+    if module is None:
+        return
+    inside = git.with_environment({"GIT_DIR": str(module)})
+    head = inside.run("rev-parse", "--verify", "--quiet", "HEAD").text.strip()
+    own = inside.run("rev-list", "--count", "HEAD", "--not", "--branches", "--remotes", "--tags", RECORDED_IF_ANY, "--")
+    if head and own.text.strip() != "0":
+        inside.call("branch", "--no-track", f"before-{head[:10]}", head)
 
 
 def _clone_submodules(git: Git, *paths: str) -> None:
@@ -398,6 +424,8 @@ def _move_submodule(git: Git, place: Path, commit: str) -> None:
     halfway.take_back(git, place)
     if not has_all_of(git, commit):
         _fetch_commit(git, "origin", commit)
+    if find_work(git, place, commit, path=place.name) is not None:
+        return  # it came while the fetch took its time, or could not be told before: the next look says so
     start = git.call("rev-parse", "HEAD").strip()
     with halfway.all_or_nothing(git, place, halfway.Ends(start, commit, None)):
         git.call(*CHECKOUT, "--detach", commit, "--")
@@ -407,18 +435,18 @@ def _move_submodule(git: Git, place: Path, commit: str) -> None:
 def _remember(work: Work, step: rescue.Moving, before: Placed | None) -> None:
     """Note what a step put there; the branch that is brought forward behind the scenes was put there before."""
     if isinstance(step, Switch):
-        _note_placed(work, step.target, before)
+        target = step.target
+        _note_placed(work, target.commit, target.name if target.kind is TargetKind.BRANCH else None, before)
     elif not isinstance(step, BringForward):
-        _note_placed(work, Target(TargetKind.BRANCH, step.branch, step.commit), before)
+        _note_placed(work, step.commit, step.branch, before)
 
 
-def _note_placed(work: Work, target: Target, before: Placed | None) -> None:
+def _note_placed(work: Work, commit: str, branch: str | None, before: Placed | None) -> None:
     """Note in the checkout's own config what was put there, as far as it is news.
 
     The pin comes last: whoever finds it takes all of it for noted, and a run may die in between.
     """
-    branch = target.name if target.kind is TargetKind.BRANCH else None
-    now = Placed(ref=work.pin.ref, url=work.pin.url, branch=branch, commit=target.commit)
+    now = Placed(ref=work.pin.ref, url=work.pin.url, branch=branch, commit=commit)
     if before is None or (before.branch, before.commit) != (now.branch, now.commit):
         work.inside.call("config", "vendorws.placed", f"{now.commit} {now.branch or ''}".strip())
     if before is None or before.url != now.url:
@@ -549,8 +577,12 @@ def remove_partial(partial: Path) -> None:
 
 
 def note(work: Work, was: rescue.Position, now: rescue.Position) -> None:
-    """Note both ends of a move before it is made, and let go of old runs; one transaction."""
+    """Note both ends of a move before it is made, and let go of old runs; one transaction.
+
+    Raises GitFailed, and has noted nothing, where HEAD is not at `was` any more.
+    """
     git = work.inside
     there = git.call("for-each-ref", "--format=%(refname)", rescue.RUNS).split()
     old = rescue.expired(there, datetime.now(timezone.utc))
-    git.call("update-ref", "--stdin", stdin=rescue.forget(old) + rescue.note(work.run, was, now, set(there)))
+    lines = f"verify HEAD {was.head}\n{rescue.forget(old)}{rescue.note(work.run, was, now, set(there))}"
+    git.call("update-ref", "--stdin", stdin=lines)

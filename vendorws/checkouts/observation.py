@@ -343,7 +343,12 @@ class _Look:
         published = self.published(target, remote) if away else ()
         own = self.count(status.head, *published) if on_pinned and ahead else 0
         movable = away and not (on_pinned and ahead and own)
-        obstacles = self.obstacles(target) if target is not None and movable else Obstacles()
+        local = None if on_pinned else self.local(target)
+        obstacles = self.obstacles(target.commit) if target is not None and movable else Obstacles()
+        is_tag = target is not None and target.kind is TargetKind.TAG
+        local_tag = self.refs.commit(f"refs/tags/{self.pin.ref}") if is_tag else None
+        if local is not None and local.behind and status.head is not None:
+            obstacles |= self.obstacles(local.commit)  # the way there is by where that branch is now
         return Checkout(
             remote=remote,
             url=self.config.remotes.get("origin"),
@@ -362,10 +367,9 @@ class _Look:
             operation=operation_in_progress(self.directory),
             stashes=self.stashes(),
             shallow=is_shallow(self.directory),
-            local=None if on_pinned else self.local(target),
-            local_tag=self.refs.commit(f"refs/tags/{self.pin.ref}")
-            if target and target.kind is TargetKind.TAG
-            else None,
+            local=local,
+            local_tag=local_tag,
+            lone_tag=self.lone(target, local_tag),
             submodules=self.submodules(obstacles.submodules),
             placed=placed,
             ssh_command=self.config.ssh_command,
@@ -491,5 +495,12 @@ class _Look:
         worktree = worktree_on(self.directory, target.name)
         return LocalBranch(commit, ahead, behind, None if worktree is None else str(worktree))
 
-    def obstacles(self, target: Target) -> Obstacles:
-        return find_obstacles(self.git, self.path, str(self.status.head), target.commit, self.status.paths)
+    def lone(self, target: Target | None, tag: str | None) -> bool:
+        """Whether a tag that is another one on the remote is the only name that some of its commits have here."""
+        if target is None or tag in (None, target.tag_object):
+            return False
+        others = ("--branches", "--remotes", f"--exclude={target.name}", "--tags", f"--glob={PINNED}*")
+        return self.git.call("rev-list", "--count", f"refs/tags/{target.name}", "--not", *others, "--").strip() != "0"
+
+    def obstacles(self, end: str) -> Obstacles:
+        return find_obstacles(self.git, self.path, str(self.status.head), end, self.status.paths)

@@ -27,6 +27,11 @@ class Obstacles:
     hidden: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
 
+    def __or__(self, other: Obstacles) -> Obstacles:
+        """What is in the way of one move or of another."""
+        pairs = ((self.paths, other.paths), (self.hidden, other.hidden), (self.submodules, other.submodules))
+        return Obstacles(*(tuple(sorted({*one, *two})) for one, two in pairs))
+
 
 def find_obstacles(git: Git, checkout: Path, start: str, end: str, dirty: Collection[str]) -> Obstacles:
     """What a move from commit `start` to `end` would overwrite; `dirty` are the changed paths that git tells of."""

@@ -20,6 +20,8 @@ from vendorws.model import (
     FastForward,
     Finding,
     Follow,
+    HeldSubmodule,
+    Hold,
     Keep,
     Missing,
     Occupied,
@@ -265,13 +267,34 @@ class _Case:
                 reason=f"submodule {some(submodules.broken)} is no working git repository",
                 command=_move_aside(f"{self.at}/{submodules.broken[0]}"),
             )
-        if submodules.stuck:
-            return Refuse(
-                state=State.SUBMODULE,
-                reason=f"submodule {some(submodules.stuck)} holds work of its own; record it, or move it aside",
-                command=git_command(self.at, "add", "--", *submodules.stuck),
-            )
+        if submodules.held:
+            return self._held(submodules.held[0])
         return Keep(state=State.IN_SYNC, reason="in sync")
+
+    def _held(self, submodule: HeldSubmodule) -> Step:
+        inside = f"{self.at}/{submodule.path}"
+        match submodule.hold:
+            case Hold.OPERATION:
+                why, command = "is in the middle of an operation of yours", git_command(inside, "status")
+            case Hold.AHEAD:
+                why, command = "has commits of yours; record them", git_command(self.at, "add", "--", submodule.path)
+            case Hold.DIVERGED:
+                why = f"has commits of yours beside the recorded {_short(submodule.recorded)}"
+                rebase = git_command(inside, "rebase", submodule.recorded)
+                command = f"{git_command(inside, 'fetch')} && {rebase}"
+            case Hold.CHANGES:
+                why, command = "has changes of yours", git_command(inside, "stash", "push")
+            case Hold.IN_THE_WAY if submodule.replaced:
+                why, inner = f"would lose {some(submodule.replaced)}", f"{inside}/{submodule.replaced[0]}"
+                command = f"{_move_aside(inner)} && {shell_command('mkdir', inner)}"  # else git takes it for deleted
+            case Hold.IN_THE_WAY:
+                why = f"would have {some(submodule.in_the_way)} overwritten"
+                command = git_command(inside, "stash", "push", "--all", "--", *submodule.in_the_way)
+            case Hold.OTHER:
+                why, command = "is no repository of its own", git_command(self.at, "status")
+            case _:
+                assert_never(submodule.hold)
+        return Refuse(state=State.SUBMODULE, reason=f"submodule {submodule.path} {why}", command=command)
 
     def _on_the_pinned_branch(self, target: Target) -> Step:
         checkout = self.checkout

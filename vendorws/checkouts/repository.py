@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from vendorws.checkouts.git_config import parse_config
+from vendorws.errors import VendorwsError
 from vendorws.model import Placed
 from vendorws.values import dataclass
 
@@ -178,15 +180,47 @@ def read_config(directory: GitDirectory) -> Config:
 
 def submodule_paths(checkout: Path) -> tuple[str, ...]:
     """The paths that `.gitmodules` lists, relative to the checkout; those that leave it are left out."""
-    file = f"{checkout}/.gitmodules"
+    return tuple(submodule_names(checkout))
+
+
+def submodule_names(checkout: Path) -> dict[str, str]:
+    """The names that `.gitmodules` gives to its submodules, by their paths in the checkout; none leads out of it."""
+    paths = _of_submodules(f"{checkout}/.gitmodules", "path")
+    return {path: name for name, path in paths.items() if _is_below(path) and _is_below(name)}
+
+
+def _is_below(path: str) -> bool:
+    return bool(path) and not Path(path).is_absolute() and ".." not in Path(path).parts
+
+
+def not_to_be_cloned(checkout: Path) -> frozenset[str]:
+    """The names of the submodules that git is told to leave alone (`update = none`); the own config counts more."""
+    directory = find_git_directory(checkout)
+    own = {} if isinstance(directory, str) else _of_submodules(f"{directory.common}/config", "update")
+    updates = _of_submodules(f"{checkout}/.gitmodules", "update") | own
+    return frozenset(name for name, update in updates.items() if update == "none")
+
+
+def _of_submodules(file: str, key: str) -> dict[str, str]:
+    """One setting of each submodule in a config file, by name; a file that is none says nothing."""
     if not is_file(file) or os.path.islink(file):  # noqa: PTH114
-        return ()
+        return {}
     try:
         values = _parsed(file)
     except ValueError:
-        return ()
-    paths = [found[-1] for name, found in values.items() if name.startswith("submodule.") and name.endswith(".path")]
-    return tuple(path for path in paths if path and not Path(path).is_absolute() and ".." not in Path(path).parts)
+        return {}
+    ours = {name: found[-1] for name, found in values.items() if name.startswith("submodule.")}
+    end = f".{key}"
+    return {name[len("submodule.") : -len(end)]: value for name, value in ours.items() if name.endswith(end)}
+
+
+def forsaken_module(checkout: Path, name: str) -> Path | None:
+    """The repository of a submodule that has no folder, below that of the checkout: git takes it up again."""
+    directory = find_git_directory(checkout)
+    if isinstance(directory, str):
+        return None
+    module = directory.common / "modules" / name
+    return module if is_file(f"{module}/HEAD") else None
 
 
 def module_directory(place: Path, path: str) -> Path | None:
@@ -294,6 +328,19 @@ class ListedRefs:
         return [name.removeprefix(folder) for name in self._rows if name.startswith(folder)]
 
 
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class DamagedRef(VendorwsError):
+    """A ref that holds no object's name, as after a power cut."""
+
+    def __init__(self, file: Path) -> None:
+        message = f"a ref is damaged: there is no commit in {file}"
+        super().__init__(
+            message, f"Move it away, and fetch it again: {shlex.join(['mv', f'{file}', f'{file}.damaged'])}"
+        )
+
+
 class Refs:
     """A repository's refs, looked up by full name; each file is read when it is first needed, and once."""
 
@@ -308,12 +355,15 @@ class Refs:
         return first.removeprefix("ref:").strip() if first.startswith("ref:") else None
 
     def commit(self, name: str) -> str | None:
-        """What `name` points at, or None."""
+        """What `name` points at, or None. Raises DamagedRef."""
         first = self._read_loose(name)
-        return first.strip() if first and not first.startswith("ref:") else self._read_packed().get(name)
+        held = first.strip() if first and not first.startswith("ref:") else self._read_packed().get(name)
+        if held is not None and not _OBJECT.fullmatch(held):
+            raise DamagedRef(self._directory.common / name)
+        return held
 
     def peeled(self, name: str) -> str | None:
-        """The commit of the tag ref `name`, where it can be told without git."""
+        """The commit of the tag ref `name`, where it can be told without git. Raises DamagedRef."""
         pointed = self.commit(name)
         if pointed is None:
             return None

@@ -93,7 +93,8 @@ def ends(checkout: Checkout, move: Moving) -> tuple[Position, Position] | None:
         tip = local or target.commit
         now = {**here, f"heads/{target.name}": tip}
         return Position(checkout.head, checkout.branch, {**here, **there}), Position(tip, target.name, now)
-    old, new = _tag(checkout.local_tag, target.name), _tag(target.tag_object, target.name)
+    old = _tag(checkout.local_tag, target.name)
+    new = old if checkout.lone_tag else _tag(target.tag_object, target.name)
     return Position(checkout.head, checkout.branch, {**here, **old}), Position(target.commit, None, {**here, **new})
 
 
