@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.command import Vendorws
+from tests.support.command import COMMAND, Vendorws
 from tests.support.docker import need_compose
 from tests.support.project import Project
+from tests.support.terminal import on_terminal
 from vendorws.dockerfiles.dockerfile import Place, find_checkouts
 from vendorws.errors import UsageError
 from vendorws.scaffold import NAMES, Access, Change, Found, Wishes, check, diff, plan
@@ -151,6 +152,121 @@ def test_a_compose_file_of_any_name_stays_and_what_it_needs_is_told(name: str) -
     assert "docker-compose.yml" not in laid_out(there)
     (remark,) = plan(there, WISHES).remarks
     assert "stays as it is. With --ssh its service's build needs this:\n      ssh:\n" in remark
+
+
+NEEDED = plan(found(docker_compose_yml=b""), WISHES).remarks[0].partition("\n")[2]
+SECRET = "FROM x\nRUN --mount=type=ssh \\\n    --mount=type=secret,id=known_hosts,target=/k \\\n    pip install .\n"
+WITH_SSH = "services:\n  web:\n    build:\n      context: .\n      ssh: [default]\n"
+
+
+@pytest.mark.parametrize(
+    ("compose", "dockerfile", "whose", "lines"),
+    [
+        ("services: {}\n", None, "its service's build", NEEDED),
+        ("services: [\n", None, "its service's build", NEEDED),
+        (
+            "services: {}\nsecrets: {known_hosts: {file: x}}\n",
+            None,
+            "its service's build",
+            NEEDED.split("\nsecrets")[0],
+        ),
+        # What is there is not told again, and what the Dockerfile does not use is not told at all.
+        (WITH_SSH, "FROM x\n", "", ""),
+        (WITH_SSH.replace("[default]", "{default: }"), "FROM x\n", "", ""),
+        (WITH_SSH.replace("[default]", "[work=/run/agent]"), "FROM x\nRUN --mount=type=ssh,id=work pip\n", "", ""),
+        (
+            WITH_SSH.replace("      ssh: [default]\n", ""),
+            "FROM x\n",
+            "the build of web",
+            NEEDED.split("\n      secr")[0],
+        ),
+        (f"{WITH_SSH}      secrets: [known_hosts]\nsecrets: {{known_hosts: {{file: x}}}}\n", SECRET, "", ""),
+        (f"{WITH_SSH}      secrets:\n        - {{source: x, target: known_hosts}}\n", "FROM x\n", "", ""),
+        (WITH_SSH, SECRET, "the build of web", NEEDED.partition("SOCK\n")[2]),
+        (WITH_SSH, None, "the build of web", NEEDED.partition("SOCK\n")[2]),
+        # A key that stands there is not written a second time.
+        (
+            f"{WITH_SSH}      secrets: [token]\nsecrets: {{token: {{file: x}}}}\n",
+            SECRET,
+            "the build of web",
+            NEEDED.partition("SOCK\n")[2].replace("secrets:", "secrets: # is there; add to it"),
+        ),
+        (
+            WITH_SSH.replace("[default]", "{work: /run/agent}"),
+            "FROM x\n",
+            "the build of web",
+            "      ssh: # is there; add to it\n        default: # the agent behind $SSH_AUTH_SOCK",
+        ),
+        (
+            "services:\n  web:\n    build: ./\n",
+            "FROM x\n",
+            "the build of web",
+            "    build: # instead of build: ./\n      context: ./\n" + NEEDED.split("\n      secr")[0],
+        ),
+    ],
+)
+def test_a_build_that_stays_is_told_what_it_lacks(
+    compose: str, dockerfile: str | None, whose: str, lines: str, project: Project, vendorws: Vendorws
+) -> None:
+    project.write("docker-compose.yml", compose)
+    if dockerfile is not None:
+        project.write("Dockerfile", dockerfile)
+    told = vendorws.ok("init", "--dry-run").stderr
+    advice = f" With --ssh {whose} needs this:\n{lines}\n" if lines else "\n"
+    assert f"docker-compose.yml is there and stays as it is.{advice}Would write" in told
+
+
+@pytest.mark.parametrize(
+    ("args", "lines"),
+    [
+        ("{A: b}", '      args: # is there; add to it\n        ssh_prv_key: "$ssh_prv_key"\n'),
+        ("[A=b]", "      args: # is there; add to it\n        - ssh_prv_key=$ssh_prv_key\n"),
+        ("[ssh_prv_key]", ""),
+    ],
+)
+def test_arguments_are_added_in_the_form_of_those_that_are_there(
+    args: str, lines: str, project: Project, vendorws: Vendorws
+) -> None:
+    project.write("docker-compose.yml", f"services:\n  web:\n    build:\n      context: .\n      args: {args}\n")
+    project.write("Dockerfile", "FROM x\nARG A ssh_prv_key\n")
+    told = vendorws.ok("init", "--dry-run", "--build-arg").stderr
+    assert told.partition('known_hosts)"\n')[2].rpartition("Would")[0] == lines
+    assert ("needs this" in told) is bool(lines)
+    project.write("Dockerfile", "FROM x\nARG ssh_prv_key\nARG ssh_known_hosts=\n")
+    assert "ssh_known_hosts" in vendorws.ok("init", "--dry-run", "--build-arg").stderr.rpartition("known_hosts)")[2]
+
+
+def test_builds_that_lack_the_same_are_told_at_once_and_others_not_at_all(project: Project, vendorws: Vendorws) -> None:
+    """A proxy installs no requirements; a Dockerfile of another name does, and so may one that cannot be seen."""
+    builds = {
+        "web": ".",
+        "job": "{context: ., dockerfile: ./Dockerfile}",
+        "docs": "{context: ., dockerfile: docs.Dockerfile}",
+        "far": "{context: https://git.example.test/far.git}",
+        "proxy": "./proxy",
+        "text": "{dockerfile_inline: FROM x}",
+    }
+    project.write("Dockerfile", "FROM x\n")
+    project.write("docs.Dockerfile", "FROM x\nWORKDIR /d\nRUN pip install -r requirements.txt --src vendor\n")
+    project.write("proxy/Dockerfile", "FROM nginx\n")
+    services = "".join(f"  {name}:\n    build: {build}\n" for name, build in builds.items())
+    project.write("docker-compose.yml", f"services:\n{services}  db:\n    image: postgres\n")
+    told = vendorws.ok("init", "--dry-run").stderr
+    assert [line.partition("the build of ")[2] for line in told.splitlines() if "needs this" in line] == [
+        "web needs this:",
+        "job and of docs needs this:",
+        "far needs this:",
+    ]
+
+
+def test_on_a_narrow_terminal_the_lines_to_paste_stay_whole(project: Project) -> None:
+    project.write("docker-compose.yml", "services: {}\n")
+    screen = on_terminal([*COMMAND, "init", "--dry-run", "--build-arg"], cwd=project.root, columns=50)
+    needed = plan(found(docker_compose_yml=b""), Wishes(Access.BUILD_ARG, "3.12", "app")).remarks[0].partition("\n")[2]
+    assert len(needed.splitlines()[0]) > 50
+    assert f"\n{needed}\n" in screen.text
+    sentence = screen.text.partition(needed)[0].rpartition("note: ")[2]
+    assert max(map(len, sentence.splitlines())) <= 50
 
 
 def test_a_dockerfile_that_stays_is_said_and_without_a_key_who_prints_its_line() -> None:

@@ -20,6 +20,7 @@ from enum import Enum
 from importlib import resources
 from pathlib import Path
 
+from vendorws.compose.build_needs import Written, WrittenBuild, lacking, read_written
 from vendorws.compose.files import BASE_NAMES, NEW_OVERRIDE
 from vendorws.dockerfiles.dockerignore import hiding_line
 from vendorws.errors import UsageError
@@ -58,13 +59,14 @@ class Found:
     """What is there. `files` has the content of each file that may be written, None for one that is missing.
 
     `requirements` are the files given to pip and `included` all that those read, relative to the project with `/`.
-    `is_django` says whether there is a manage.py.
+    `is_django` says whether there is a manage.py. `written` is what the Compose file has that may lack something.
     """
 
     files: Mapping[str, bytes | None]
     requirements: tuple[str, ...]
     included: tuple[str, ...]
     is_django: bool
+    written: Written = Written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write, and what to tell, a sentence or a few lines each."""
+    """What to write, and what to tell: sentences, and below one the lines that are there to be pasted."""
 
     changes: tuple[Change, ...]
     remarks: tuple[str, ...]
@@ -132,11 +134,14 @@ def look(settings: Settings) -> Found:
     given = tuple(_relative(file, root) for file in settings.requirements)
     lines = read_lines(settings.requirements, root, os.environ)
     included = dict.fromkeys((*given, *(line.place.file for line in lines)))
+    files = {name: _content(root / name) for name in NAMES}
+    compose = next((content for name in BASE_NAMES if (content := files[name]) is not None), b"")
     return Found(
-        files={name: _content(root / name) for name in NAMES},
+        files=files,
         requirements=given,
         included=tuple(file for file in included if (root / file).is_file() or file == DEFAULT_REQUIREMENTS),
         is_django=(root / "manage.py").is_file(),
+        written=read_written(root, compose),
     )
 
 
@@ -283,9 +288,9 @@ def _remarks(found: Found, wishes: Wishes) -> Iterator[str]:
         yield f"Dockerfile is there and stays as it is{_PRINTED if lacks else ''}."
     compose = _compose_file(found)
     if compose is not None and found.files[compose] != _compose(found, wishes).encode():
-        needed = _template(f"build.{wishes.access.value}") + _secrets(wishes)
-        wanting = f" With --{wishes.access.value} its service's build needs this:\n{needed.rstrip()}" if needed else ""
-        yield f"{compose} is there and stays as it is.{wanting}"
+        first, *others = _needs(found, wishes) or [""]
+        yield f"{compose} is there and stays as it is. {first}".rstrip()
+        yield from others
     for file in found.included:
         if file.startswith("../"):
             yield f"{file} is outside of the project, where no build can copy it from; the Dockerfile leaves it out."
@@ -293,6 +298,30 @@ def _remarks(found: Found, wishes: Wishes) -> Iterator[str]:
     hidden = hiding_line(ignored, f"{VENDOR}/{CONFIG}")
     if wishes.access is Access.KEYLESS and hidden is not None:
         yield f".dockerignore, line {hidden}, hides {VENDOR}/ from the build; take that line out."
+
+
+def _needs(found: Found, wishes: Wishes) -> list[str]:
+    """What the builds in the Compose file lack, and below it the lines; builds that lack the same are told at once."""
+    dockerfile = found.files["Dockerfile"]
+    unknown = WrittenBuild("", dockerfile=None if dockerfile is None else dockerfile.decode("utf-8", "replace"))
+    alike: dict[str, list[str]] = {}
+    for build in found.written.builds or (unknown,):
+        lines = _lacking(build, found.written, wishes)
+        if lines:
+            alike.setdefault(lines, []).append(build.service)
+    whose = {lines: f"the build of {' and of '.join(names)}" for lines, names in alike.items() if names != [""]}
+    return [f"With --{wishes.access.value} {whose.get(lines, _SOME)} needs this:\n{lines.rstrip()}" for lines in alike]
+
+
+_SOME = "its service's build"
+
+
+def _lacking(build: WrittenBuild, written: Written, wishes: Wishes) -> str:
+    below = lacking(_template(f"build.{wishes.access.value}"), build.keys, build.dockerfile)
+    if below and build.short is not None:
+        below = f"    build: # instead of build: {build.short}\n      context: {build.short}\n{below}"
+    there = {} if written.secrets is None else {"secrets": written.secrets}
+    return below + lacking(_secrets(wishes), there, build.dockerfile)
 
 
 _PRINTED = "; `vendorws keyless` prints the line that it needs"

@@ -135,9 +135,12 @@ def warn(err: Screen, warnings: Sequence[Problem], *, quiet: bool) -> None:
 
 
 def tell(err: Screen, notes: Iterable[str]) -> None:
-    """Say what is good to know."""
+    """Say what is good to know. The lines below a note's first one are there to be pasted, and stay as they are."""
     for note in notes:
-        say(err, f"note: {note}")
+        sentence, _, lines = note.partition("\n")
+        say(err, f"note: {sentence}")
+        if lines:
+            err.print(redact(lines))
 
 
 def print_error(err: Screen, error: VendorwsError) -> None:
