@@ -5,6 +5,7 @@
 #
 # FOLDER (.demo by default) is made anew each time: `shop` in it is a throw-away copy of this project, `remotes` plays
 # github.com. git is told so by environment variables that end with this script; no configuration file is touched.
+# Its last words are the lines that set them in another shell.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -21,10 +22,14 @@ show() {
     echo
 }
 
+# quoted TEXT: one word for a POSIX shell
+quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
+
 command -v vendorws >/dev/null || {
     echo "demo: vendorws is not on the PATH. Type: make demo" >&2
     exit 4
 }
+bin=$(CDPATH='' cd -- "$(dirname -- "$(command -v vendorws)")" && pwd)
 
 # --- behind the scenes: a copy of the project, and a github.com on this disk ---------------------------------------
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
@@ -83,3 +88,12 @@ echo '(nothing: to your own repository, vendor/ and the override do not exist)'
 
 chapter 'The end. Have a look around, it is all still there:'
 printf '  %s\n' "$folder/shop"
+
+chapter 'To go on there (sync, status --fetch, undo), paste this into a shell:'
+cat <<END
+  export PATH=$(quoted "$bin"):"\$PATH"
+  export GIT_CONFIG_COUNT=$GIT_CONFIG_COUNT
+  export GIT_CONFIG_KEY_$count=$(quoted "url.file://$folder/remotes/acme/.insteadOf")
+  export GIT_CONFIG_VALUE_$count='ssh://git@github.com/acme/'
+  cd $(quoted "$folder/shop")
+END

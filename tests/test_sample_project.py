@@ -124,10 +124,34 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path, sandbox: Sandbox) -> Non
     )
     assert git(shop / "vendor" / "acme-theme", "diff", "--stat").startswith(" acme_theme/__init__.py")
     assert sandbox.git_config.read_bytes() == git_config
-    spelt_by_others = ("# Written by vendorws", "  /")
+    spelt_by_others = ("# Written by vendorws", "  /", "  export ", "  cd ")
     wide = [line for line in told.splitlines() if len(line) > 80 and not line.startswith(spelt_by_others)]
     assert wide == []
     assert _without_times(demo(tmp_path / "my demo", environment)) == _without_times(told), "the second run"
+
+
+def test_the_last_words_of_the_demo_let_another_shell_go_on_there(tmp_path: Path) -> None:
+    """Pasted as they are into a shell that knows nothing: neither the developer's home nor where vendorws is."""
+    told = demo(tmp_path / "it's my demo", environment_with_command(tmp_path / "my bin"))
+    _, heading, lines = told.partition("paste this into a shell:\n\n")
+    assert heading
+    (tmp_path / "home").mkdir()
+    ran = subprocess.run(
+        ["sh", "-e"],
+        input=f"{lines}vendorws status --fetch\nvendorws undo\nvendorws sync\npwd\n",
+        env={"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"},
+        cwd=tmp_path / "home",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"^acme-billing  main +in sync$", ran.stdout, re.M)
+    assert "acme-billing  put back main" in ran.stdout
+    assert "acme-billing  fast-forwarded by 1 commit" in ran.stdout
+    assert ran.stdout.endswith(f"\n{tmp_path}/it's my demo/shop\n")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_the_demo_on_a_terminal_never_waits_for_a_key(tmp_path: Path) -> None:
