@@ -18,6 +18,8 @@ from tests.support.git import git
 from tests.support.here import Here
 from tests.support.project import Project, in_any_path
 from tests.support.workspace import tree
+from vendorws.compose.mounts import Mode
+from vendorws.compose.override_text import own_text
 
 LINES = (
     "-e git+ssh://git@github.com/acme/billing.git@main#egg=acme_billing",
@@ -188,9 +190,65 @@ def test_what_contradicts_itself_is_refused(shop: Project, run: Here) -> None:
     result = run("override", "--check", "--remove")
     assert result.exit_code == 2
     assert "--stdout, --check and --remove are three different things" in result.stderr
+    result = run("override", "--stdout", "--json")
+    assert (result.exit_code, result.json["error"]["exit_code"]) == (2, 2)
+    assert "--stdout prints the override and --json a document about it" in result.stdout
 
 
 # ---- projects that have nothing to mount --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(project: Project) -> Project:
+    """The article's project as it is before the first `vendorws sync`."""
+    project.require(*LINES)
+    for path, text in PROJECTS["article"].items():
+        project.write(path, text)
+    return project
+
+
+NOT_YET = "None of the packages is checked out in vendor/ yet; `vendorws sync{}` clones them."
+
+
+@pytest.mark.parametrize("typed", [(), ("--project", "."), ("-r", "../my site/requirements.txt")])
+@pytest.mark.parametrize("option", [(), ("--check",), ("--stdout",)])
+@pytest.mark.parametrize("project", ["my site"], indirect=True)
+def test_before_the_first_sync_it_is_named(
+    option: tuple[str, ...], typed: tuple[str, ...], fresh: Project, run: Here
+) -> None:
+    result = run.ok("override", *option, *typed)
+    note = NOT_YET.format("".join(f" {shlex.quote(word)}" for word in typed))
+    assert result.stderr == f"note: {note}\n"
+    assert result.stdout == (own_text((), Mode.BIND) if option == ("--stdout",) else "")
+    document = run.ok("override", "--json", *typed)
+    assert (document.json["notes"], document.json["status"], document.stderr) == ([note], "none", "")
+
+
+def test_mounts_whose_checkouts_are_all_gone_go_too(shop: Project, run: Here, tmp_path: Path) -> None:
+    run.ok("override")
+    shop.vendor.rename(tmp_path / "vendor")
+    check = run("override", "--check")
+    assert (check.exit_code, check.stderr) == (1, f"note: {NOT_YET.format('')}\n")
+    assert run.ok("override").stdout == "docker-compose.override.yml removed\n"
+
+
+def test_where_no_line_vendors_a_package_sync_would_not_help(fresh: Project, run: Here) -> None:
+    fresh.require("django")
+    assert run.ok("override").stderr == "note: No package is vendored here; `vendorws list` says why.\n"
+
+
+@pytest.mark.parametrize("mine", [None, "services:\n  app:\n    environment: {A: b}\n"])
+def test_nothing_to_remove_is_said_in_a_line(mine: str | None, shop: Project, run: Here) -> None:
+    if mine is not None:
+        shop.write(OVERRIDE, mine)
+    for _ in range(2):
+        run.ok("override")
+        assert run.ok("override", "--remove").stderr == ""
+        result = run.ok("override", "--remove")
+        note = f"No mount of vendorws is in {OVERRIDE}, so there is nothing to remove."
+        assert (result.stdout, result.stderr) == ("", f"note: {note}\n")
+        assert run.ok("override", "--remove", "--json").json["notes"] == [note]
+    assert (shop.root / OVERRIDE).exists() is (mine is not None)
 
 
 def test_a_project_without_compose_is_fine(project: Project, run: Here) -> None:

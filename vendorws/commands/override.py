@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,10 @@ from vendorws.compose.mounts import Mode
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vendorws.compose.override import OverridePlan, Survey
+    from vendorws.model import Pin
     from vendorws.settings import Settings
 
 
@@ -49,18 +53,21 @@ def override(
         vendorws override --remove
     """
     from vendorws.checkouts.plan import shell_command
-    from vendorws.compose.override import OverrideStatus, carry_out, plan_override, survey_of_nothing
+    from vendorws.compose.override import OverrideStatus, carry_out, survey_of_nothing
     from vendorws.compose.override_text import own_text
     from vendorws.errors import ExitCode, UsageError
     from vendorws.settings import read_settings
 
     if stdout + check + remove > 1:
         raise UsageError("--stdout, --check and --remove are three different things.", "Give one of them.")
+    if stdout and as_json:
+        raise UsageError("--stdout prints the override and --json a document about it.", "Give one of them.")
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))
     err = Screen(sys.stderr)
     shared.name_project(err, settings, project, quiet=quiet or as_json)
-    found = survey_of_nothing(settings) if remove else _survey(settings, mode)
-    plan = None if stdout else plan_override(found)
+    named = shared.typed_project(project, requirement)
+    found = survey_of_nothing(settings) if remove else _survey(settings, mode, named)
+    plan = None if stdout else _plan(found, remove=remove)
     shared.tell(err, () if as_json else (plan or found).notes)
     if plan is None:
         typer.echo(own_text(found.mounts, found.mode), nl=False)
@@ -72,19 +79,44 @@ def override(
     if as_json:
         typer.echo(json.dumps(_document(plan, status), indent=2))
     elif not quiet:
-        named = (*shared.typed_project(project, requirement), *(("--mode", mode.value) if mode else ()))
-        again = shell_command("vendorws", "override", *named)
+        again = shell_command("vendorws", "override", *named, *(("--mode", mode.value) if mode else ()))
         typer.echo(_text(plan, f"{status}  -> {again}" if stale else plan.said), nl=False)
     needs_attention = stale or (plan.unclear and not plan.mounts)
     raise typer.Exit(int(ExitCode.ATTENTION if needs_attention else ExitCode.DONE))
 
 
-def _survey(settings: Settings, mode: Mode | None) -> Survey:
+def _survey(settings: Settings, mode: Mode | None, named: Sequence[str]) -> Survey:
+    """What should be mounted; where that is nothing because nothing is cloned, a note says so."""
     from vendorws.compose.override import existing_checkouts, survey
     from vendorws.requirement_files.pins import asked_for, read_valid_requirements
 
     pins = asked_for(settings, read_valid_requirements(settings).pins)
-    return survey(settings, existing_checkouts(settings, pins), mode)
+    checkouts = existing_checkouts(settings, pins)
+    found = survey(settings, checkouts, mode)
+    lacks_checkouts = found.files is not None and not checkouts
+    return replace(found, notes=(*found.notes, _nothing_cloned(pins, named))) if lacks_checkouts else found
+
+
+def _nothing_cloned(pins: Sequence[Pin], named: Sequence[str]) -> str:
+    """Why there is no checkout, and what to type, with the options that name the project as they were `named`."""
+    from vendorws.checkouts.plan import shell_command
+    from vendorws.model import VENDOR
+
+    if not pins:
+        return f"No package is vendored here; `{shell_command('vendorws', 'list', *named)}` says why."
+    sync = shell_command("vendorws", "sync", *named)
+    return f"None of the packages is checked out in {VENDOR}/ yet; `{sync}` clones them."
+
+
+def _plan(found: Survey, *, remove: bool) -> OverridePlan:
+    """What the override should become; where there is nothing to remove, a note says so."""
+    from vendorws.compose.override import OverrideStatus, plan_override
+
+    plan = plan_override(found)
+    if not remove or plan.path is None or plan.status is not OverrideStatus.NONE:
+        return plan
+    note = f"No mount of vendorws is in {plan.path.name}, so there is nothing to remove."
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _text(plan: OverridePlan, said: str) -> str:
