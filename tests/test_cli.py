@@ -225,6 +225,30 @@ def test_a_project_around_is_named(project: Project, workspace: Workspace, billi
     assert workspace.type("list", "--project", ".", cwd=docs).stdout.endswith("1 line, 0 repositories to vendor\n")
 
 
+@pytest.mark.parametrize("typed", ["there/requirements.txt", "../elsewhere/all.txt"])
+def test_a_folder_that_is_no_project_is_named_before_it_gets_vendor(
+    typed: str, billing: Remote, tmp_path: Path
+) -> None:
+    folder = tmp_path / "no project"
+    file = folder / typed
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{billing.line('main')}\n")
+    run = Vendorws(folder)
+    named = f"project: {folder} (none was found around here, so this folder gets vendor/; --project names another)\n"
+    assert run.ok("sync", "--dry-run", "-r", typed).stderr.startswith(named)
+    assert not (folder / "vendor").exists()
+    for arguments in (("--quiet",), ("--json",), ("--project", ".")):
+        assert "project: " not in run.ok("sync", "--dry-run", "-r", typed, *arguments).stderr
+    assert run.ok("sync", "-r", typed).stderr.startswith(named)
+    assert (folder / "vendor" / "billing" / ".git").is_dir()
+    assert "project: " not in run.ok("status", "-r", typed).stderr, "by now it is one, by its vendor/"
+
+
+def test_a_file_in_the_folder_one_is_in_needs_no_word(project: Project, billing: Remote, vendorws: Vendorws) -> None:
+    project.require(billing.line("main"), file="all.txt")
+    assert "project: " not in vendorws.ok("sync", "-r", "all.txt").stderr
+
+
 # -- pipes and keys --------------------------------------------------------------------------------------------
 
 

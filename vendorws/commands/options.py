@@ -104,10 +104,23 @@ def typed_path(root: Path) -> Callable[[Pin], str]:
 
 
 def name_project(err: Screen, settings: Settings, project: Path | None, *, quiet: bool) -> None:
-    """Say which project it is where nobody named it and it is not the folder that one is in."""
+    """Say which project it is where nobody named it and it is not the folder that one is in, or not known to be one."""
     here = shown_path(settings.root)
-    if project is None and here != Path() and not quiet:
+    if project is not None or quiet:
+        return
+    if here != Path():
         err.print(f"project: {here}", style="dim")
+    elif _is_a_guess(settings):
+        where = "none was found around here, so this folder gets vendor/; --project names another"
+        err.print(redact(f"project: {settings.root} ({where})"), style="dim")
+
+
+def _is_a_guess(settings: Settings) -> bool:
+    """Whether the folder is taken only because nothing around it is a project, and the files read are elsewhere."""
+    from vendorws.settings import find_root
+
+    is_elsewhere = any(file.parent.resolve() != settings.root for file in settings.requirements)
+    return is_elsewhere and find_root(settings.root) is None
 
 
 def typed_project(project: Path | None, requirement: Sequence[Path] | None) -> tuple[str, ...]:
