@@ -151,7 +151,7 @@ def test_a_fast_forward_that_died_is_done_again(project: Project, billing: Remot
 
     result = run.ok("sync")
 
-    assert "tidied up after an interrupted run, fast-forwarded by 1 commit" in result.stdout
+    assert "tidied up after a run that did not finish, fast-forwarded by 1 commit" in result.stdout
     assert git(checkout, "rev-parse", "HEAD") == tip
     assert git(checkout, "status", "--porcelain") == ""
     assert not list((checkout / ".git").rglob("*.lock"))
@@ -190,8 +190,8 @@ def test_status_and_a_dry_run_tell_of_it_and_touch_nothing(
     billing.commit(MOVED)
     killed_in_the_middle(project, "sync")
     before = snapshot(checkout)
-    assert "a run was interrupted here" in run("status").stdout
-    assert "would tidy up after an interrupted run" in run("sync", "--dry-run").stdout
+    assert "a run did not finish here" in run("status").stdout
+    assert "would tidy up after a run that did not finish" in run("sync", "--dry-run").stdout
     assert snapshot(checkout) == before
 
 

@@ -246,7 +246,7 @@ main was rewritten on origin, and there are local changes
         DEFAULT,
         """\
 TakeBack (interrupted)
-a run was interrupted here; what it left half-done is put back first
+a run did not finish here; what it left half-done is put back first
 -> vendorws sync billing""",
     ),
     "ahead": (

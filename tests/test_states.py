@@ -471,6 +471,13 @@ def upstream_was_rewritten_under_commits_here(scene: Scene) -> None:
     scene.upstream.rewrite()
 
 
+@row(1, "1 unpushed, develop no longer exists on origin; last known at ", Then.SHOWS)
+def the_branch_is_gone_and_has_a_commit_of_ones_own(scene: Scene) -> None:
+    scene.start("develop")
+    scene.commit()
+    scene.upstream.delete_branch("develop")
+
+
 @row(1, "develop no longer exists on origin; last known at ", Then.SHOWS)
 def the_branch_was_deleted_upstream(scene: Scene) -> None:
     scene.start("develop")

@@ -516,6 +516,48 @@ def test_without_an_origin_fix_url_adds_one(project: Project, remotes: Remotes, 
     assert git(checkout, "config", "remote.joe.url") == other.url
 
 
+def test_fix_url_keeps_the_url_of_a_fork(project: Project, remotes: Remotes, workspace: Workspace) -> None:
+    billing, fork, other = (remotes.create(name) for name in ("acme/billing", "joe/billing", "jane/billing"))
+    checkout = pin(project, billing)
+    workspace.only()
+    for number, theirs in enumerate((fork, other)):
+        git(checkout, "remote", "set-url", "origin", theirs.url)
+        told = workspace.ok("sync", "--fix-url").stdout
+        assert f"remote set to {billing.url} (the old one is kept, see `git remote -v`)" in told
+        name = ("previous-origin", "previous-origin-2")[number]
+        assert git(checkout, "config", f"remote.{name}.url") == theirs.url
+    assert git(checkout, "config", "remote.origin.url") == billing.url
+
+
+def test_a_push_is_suggested_that_does_not_leave_a_submodule_behind(
+    project: Project, workspace: Workspace, billing: Remote, remotes: Remotes
+) -> None:
+    add_submodules(billing, remotes.create("acme/lib"))
+    checkout = pin(project, billing)
+    workspace.only()
+    git(checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    git(checkout, "commit", "--quiet", "--all", "-m", "Record it")
+    command = "git -C vendor/billing push --recurse-submodules=check origin HEAD"
+    assert workspace.ok("status").stdout.endswith(f"1 unpushed  -> {command}\n")
+    pushed = subprocess.run(command, shell=True, cwd=project.root, capture_output=True, text=True, check=False)
+    assert pushed.returncode != 0 and "not be found on any remote:\n  lib" in pushed.stderr
+
+
+def test_a_tag_that_moved_is_said_again_after_an_undo(project: Project, workspace: Workspace, billing: Remote) -> None:
+    checkout = pin(project, billing, "v1.0")
+    workspace.only()
+    billing.tag("v1.0", at="develop")
+    workspace.ok("sync", "--switch")
+    workspace.ok("undo")
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert "tag v1.0 moved: " in result.stdout
+    assert git(checkout, "rev-parse", "HEAD") == git(checkout, "rev-parse", "v1.0^{commit}") != billing.head("develop")
+    workspace.ok("undo")  # of the undo
+    assert git(checkout, "rev-parse", "HEAD") == billing.head("develop")
+    assert workspace.ok("sync").stdout.startswith("billing  in sync")
+
+
 # -- the developer's git configuration -------------------------------------------------------------------------
 
 LIKED_BY_SOMEBODY = """\

@@ -282,7 +282,7 @@ class Checkout:
     stash. `local` is the pinned branch while another is checked out, `local_tag` what the pinned tag holds here;
     with `lone_tag` some of its commits have no other name.
     `placed` is what vendorws last put there, `ssh_command` the checkout's `core.sshCommand`. `halfway` says that a run
-    died while it moved files.
+    died while it moved files. `has_submodules` is known where there is something to push.
     """
 
     remote: str | None
@@ -313,6 +313,7 @@ class Checkout:
     unpushed: int | None = None
     similar: str | None = None
     lone_tag: bool = False
+    has_submodules: bool = False
 
 
 Finding = Missing | EmptyFolder | Occupied | Symlink | Broken | Checkout
@@ -366,9 +367,10 @@ class TakeBack(_Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retarget(_Verdict):
-    """Point the remote at the pin's URL."""
+    """Point `origin` at the pin's URL; with `keeps_old` the URL that it has becomes a remote of its own."""
 
     url: str
+    keeps_old: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

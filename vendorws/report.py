@@ -186,9 +186,9 @@ def _past(step: Move) -> str:
         case Clone():
             return "cloned"
         case TakeBack():
-            return "tidied up after an interrupted run"
-        case Retarget(url=url):
-            return f"remote set to {redact(url)}"
+            return "tidied up after a run that did not finish"
+        case Retarget(url=url, keeps_old=keeps_old):
+            return f"remote set to {redact(url)}{' (the old one is kept, see `git remote -v`)' if keeps_old else ''}"
         case Switch(target=target):
             return f"switched to {target.name}"
         case FastForward(count=count):
@@ -206,7 +206,7 @@ def _future(step: Move, outcome: Outcome) -> str:
         case Clone():
             return f"clone {redact(outcome.pin.url)}"
         case TakeBack():
-            return "tidy up after an interrupted run"
+            return "tidy up after a run that did not finish"
         case Retarget(url=url):
             return f"set the remote to {redact(url)}"
         case Switch(target=target):

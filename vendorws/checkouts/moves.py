@@ -278,8 +278,8 @@ def apply(work: Work, step: Move, checkout: Checkout | None) -> None:
 
 def _change(work: Work, step: Retarget | UpdateSubmodules, checkout: Checkout) -> None:
     match step:
-        case Retarget(url=url):
-            _retarget(work, checkout, url)
+        case Retarget(url=url, keeps_old=keeps_old):
+            _retarget(work, checkout.url, url, keeps_old=keeps_old)
         case UpdateSubmodules(submodules=submodules):
             _update_submodules(work.inside, work.path, submodules)
         case _:
@@ -343,11 +343,19 @@ def adopt(work: Work, checkout: Checkout) -> None:
         _note_placed(work, target.commit, target.name if target.kind is TargetKind.BRANCH else ours, placed)
 
 
-def _retarget(work: Work, checkout: Checkout, url: str) -> None:
-    verb = ("set-url",) if checkout.url is not None else ("add",)
+def _retarget(work: Work, old: str | None, url: str, *, keeps_old: bool) -> None:
     work.inside.call("ls-remote", "--", url, "HEAD", progress=True)  # a URL with a typo must not replace one that works
-    work.inside.call("remote", *verb, "--", "origin", url)
+    if keeps_old and old is not None:
+        _keep_url(work.inside, old)
+    work.inside.call("remote", "set-url" if old is not None else "add", "--", "origin", url)
     work.inside.call("config", "vendorws.url", url)
+
+
+def _keep_url(git: Git, url: str) -> None:
+    """Give a URL of the developer's a remote of its own: it may be a fork, which nothing else names."""
+    names = set(git.call("remote").split("\n"))
+    numbered = ("previous-origin", *(f"previous-origin-{number}" for number in range(2, len(names) + 3)))
+    git.call("remote", "add", "--", next(name for name in numbered if name not in names), url)
 
 
 def _switch(work: Work, checkout: Checkout, target: Target) -> None:

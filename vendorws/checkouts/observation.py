@@ -30,6 +30,7 @@ from vendorws.checkouts.repository import (
     operation_in_progress,
     read_config,
     repositories_above,
+    submodule_paths,
     worktree_of,
     worktree_on,
 )
@@ -370,6 +371,7 @@ class _Look:
             local=local,
             local_tag=local_tag,
             lone_tag=self.lone(target, local_tag),
+            has_submodules=ahead > 0 and bool(submodule_paths(self.path)),
             submodules=self.submodules(obstacles.submodules),
             placed=placed,
             ssh_command=self.config.ssh_command,

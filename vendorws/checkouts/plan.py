@@ -208,7 +208,7 @@ class _Case:
         return Refuse(state=State.OPERATION, reason=reason, command=git_command(self.at, *verb))
 
     def _interrupted(self) -> Step:
-        reason = "a run was interrupted here; what it left half-done is put back first"
+        reason = "a run did not finish here; what it left half-done is put back first"
         return TakeBack(state=State.INTERRUPTED, reason=reason, command=self._sync())
 
     def _wrong_remote(self) -> Step:
@@ -218,8 +218,8 @@ class _Case:
             return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=self._sync())
         there = f"origin is {redact(checkout.url)}" if checkout.url else "it has no origin"
         if self.wish.fix_url:
-            reason = f"{there}; set to {redact(url)}"
-            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, command=self._sync("--fix-url"))
+            reason, command = f"{there}; set to {redact(url)}", self._sync("--fix-url")
+            return Retarget(state=State.WRONG_REMOTE, reason=reason, url=url, keeps_old=True, command=command)
         return Refuse(
             state=State.WRONG_REMOTE,
             reason=f"{there}, the pin says {redact(url)}",
@@ -235,7 +235,7 @@ class _Case:
         meant = f"; did you mean {self.checkout.similar}?" if self.checkout.similar else ""
         return Refuse(
             state=State.GONE,
-            reason=(gone or f"{what} does not exist on {self.checkout.remote}") + meant,
+            reason=_unpushed(self.checkout) + (gone or f"{what} does not exist on {self.checkout.remote}") + meant,
             command=git_command(self.at, "ls-remote", str(self.checkout.remote)),
         )
 
@@ -307,7 +307,9 @@ class _Case:
         if not checkout.ahead:
             return self._behind(target)
         if not checkout.behind:
-            push = git_command(self.at, "push", str(checkout.remote), "HEAD")
+            # A commit that records what no remote of the submodule has would be of no use to anybody else.
+            check = ("--recurse-submodules=check",) if checkout.has_submodules else ()
+            push = git_command(self.at, "push", *check, str(checkout.remote), "HEAD")
             return Keep(state=State.AHEAD, reason=f"{checkout.ahead} unpushed", command=push)
         return self._diverged(target)
 

@@ -164,11 +164,19 @@ def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
     with halfway.all_or_nothing(work.inside, work.path, halfway.Ends(now.head, was.head, was.branch)):
         moves.note(work, now, was)
         moves.relocate(work, was.head, refs, was.branch)
+        _remember(work, was, now)
     there = observe(work.git, work.pin)
     if isinstance(there, Checkout) and there.submodules.behind:
         behind = Submodules(behind=there.submodules.behind)
         step = UpdateSubmodules(state=State.SUBMODULE, reason="to the recorded commit", submodules=behind)
         moves.apply(work, step, there)
+
+
+def _remember(work: moves.Work, was: rescue.Position, now: rescue.Position) -> None:
+    """A checkout without a branch is again where a run before put it: a tag that moved is then seen to have moved."""
+    noted = work.inside.run("config", "vendorws.placed").text.strip()
+    if was.branch is None and noted == now.head:
+        work.inside.call("config", "vendorws.placed", was.head)
 
 
 # -- the whole workspace ---------------------------------------------------------------------------------------
