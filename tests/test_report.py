@@ -23,6 +23,7 @@ from vendorws.model import (
     Move,
     Orphan,
     Outcome,
+    OwnWork,
     Pin,
     Refuse,
     Retarget,
@@ -386,21 +387,29 @@ def test_the_checkouts_that_nobody_asks_for() -> None:
     orphans = [
         Orphan("old"),
         Orphan("e\x1bvil"),
-        Orphan("a b", "new", fits=True),
-        Orphan("c", "new"),
+        Orphan("a b", OwnWork(Changes(staged=1), 2, 3), "new", fits=True),
+        Orphan("c", heir="new"),
     ]
     nobody = "no line of the requirements asks for it"
-    assert [(row.name, row.standing, row.command) for row in report.orphan_rows(orphans, "../vendor")] == [
-        ("../vendor/old", nobody, ""),
-        ("../vendor/e\\x1bvil", nobody, ""),
-        ("../vendor/a b", f"{nobody}; its remote is that of new", "mv '../vendor/a b' ../vendor/new"),
-        ("../vendor/c", f"{nobody}; its remote is that of new", ""),
+    rows = report.orphan_rows(orphans, "../vendor")
+    assert [(row.name, row.standing, row.changes, row.command) for row in rows] == [
+        ("../vendor/old", nobody, "", ""),
+        ("../vendor/e\\x1bvil", nobody, "", ""),
+        (
+            "../vendor/a b",
+            f"{nobody}; 3 unpushed; its remote is that of new",
+            "1 staged, 2 stashes",
+            "mv '../vendor/a b' ../vendor/new",
+        ),
+        ("../vendor/c", f"{nobody}; its remote is that of new", "", ""),
     ]
     assert report.orphan_rows([], "vendor") == []
-    assert report.document("status", [], orphans[2:])["orphans"] == [
-        {"name": "a b", "path": "vendor/a b", "same_remote_as": "new"},
-        {"name": "c", "path": "vendor/c", "same_remote_as": "new"},
-    ]
+    (known, unknown) = report.document("status", [], orphans[2:])["orphans"]
+    changes = {"staged": 1, "unstaged": 0, "untracked": 0, "conflicted": 0}
+    where = {"name": "a b", "path": "vendor/a b", "same_remote_as": "new"}
+    assert known == {**where, "unpushed": 3, **changes, "stashes": 2}
+    nothing = dict.fromkeys(("unpushed", *changes, "stashes"))
+    assert unknown == {"name": "c", "path": "vendor/c", "same_remote_as": "new", **nothing}
 
 
 def test_what_is_not_known_is_null() -> None:

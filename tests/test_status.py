@@ -249,7 +249,12 @@ def test_the_developers_files_have_any_names(project: Project, workspace: Worksp
 # -- checkouts that nobody asks for ----------------------------------------------------------------------------
 
 NOBODY = "no line of the requirements asks for it"
-ORPHAN = {"name": "billing", "path": "vendor/billing", "same_remote_as": None}
+ORPHAN = {
+    "name": "billing",
+    "path": "vendor/billing",
+    "same_remote_as": None,
+    **dict.fromkeys(("unpushed", "staged", "unstaged", "untracked", "conflicted", "stashes"), 0),
+}
 
 
 def test_a_checkout_that_no_line_asks_for_any_more(
@@ -270,6 +275,25 @@ def test_a_checkout_that_no_line_asks_for_any_more(
     (project.root / "app").mkdir()
     assert f"../vendor/billing  {NOBODY}" in workspace.ok("status", cwd=project.root / "app").stdout
     assert checkout.is_dir()
+
+
+def test_what_would_go_with_an_orphan(project: Project, workspace: Workspace, checkout: Path) -> None:
+    """Work on any branch counts, and what no remote has."""
+    git(checkout, "switch", "--quiet", "--create", "mine")
+    git(checkout, "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    git(checkout, "switch", "--quiet", "main")
+    (checkout / "README.md").write_text("put away\n")
+    git(checkout, "stash")
+    (checkout / "draft.txt").write_text("mine\n")
+    project.require("django")
+    told = f"vendor/billing  {NOBODY}; 1 unpushed  1 untracked, 1 stash\n"
+    assert workspace.ok("status").stdout == told
+    assert told in workspace.ok("sync").stdout
+    counts = {"unpushed": 1, "untracked": 1, "stashes": 1}
+    assert workspace.ok("status", "--json").json["orphans"] == [ORPHAN | counts]
+    (checkout / ".git" / "HEAD").unlink()
+    (unknown,) = workspace.ok("status", "--json").json["orphans"]
+    assert (unknown["name"], unknown["unpushed"], unknown["stashes"]) == ("billing", None, None)
 
 
 def test_what_is_no_checkout_is_nobodys_business(project: Project, workspace: Workspace, checkout: Path) -> None:
@@ -293,9 +317,10 @@ def test_a_package_was_renamed(
     project.require(billing.line("main", egg="acme_invoice"))
     shown = workspace.ok("status").stdout.splitlines()
     command = "mv vendor/billing vendor/acme-invoice"
-    assert shown[1:] == [f"vendor/billing  {NOBODY}; its remote is that of acme-invoice  -> {command}"]
+    told = f"{NOBODY}; its remote is that of acme-invoice"
+    assert shown[1:] == [f"vendor/billing  {told}  1 untracked  -> {command}"]
     (orphan,) = workspace.ok("status", "--json").json["orphans"]
-    assert orphan == ORPHAN | {"same_remote_as": "acme-invoice"}
+    assert orphan == ORPHAN | {"same_remote_as": "acme-invoice", "untracked": 1}
     subprocess.run(command, shell=True, check=True, cwd=project.root)
     workspace.sync()
     assert workspace.ok("status").stdout == "acme-invoice  main  in sync  1 untracked\n"

@@ -55,19 +55,6 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
-    """A checkout below vendor/ that no line of the requirements asks for.
-
-    `heir` is the one package that its remote is pinned for, under another name: it was renamed. With `fits` the
-    checkout can be moved to where that package belongs.
-    """
-
-    name: str
-    heir: str | None = None
-    fits: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Requirement:
     """One logical line that names something to install, and the verdict on it.
 
@@ -173,6 +160,29 @@ class Changes:
     def tracked(self) -> int:
         """Changes that a move to another commit would have to carry along."""
         return self.staged + self.unstaged + self.conflicted - self.inside
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWork:
+    """What of the developer's would go with a checkout: `unpushed` commits are on no remote branch and under no tag."""
+
+    changes: Changes
+    stashes: int
+    unpushed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A checkout below vendor/ that no line of the requirements asks for.
+
+    `work` is what would go with it (None: that cannot be told). `heir` is the one package that its remote is pinned
+    for, under another name: it was renamed. With `fits` the checkout can be moved to where that package belongs.
+    """
+
+    name: str
+    work: OwnWork | None = None
+    heir: str | None = None
+    fits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

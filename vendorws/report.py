@@ -113,13 +113,16 @@ def _standing(outcome: Outcome) -> str:
 def _changes(checkout: Checkout | None) -> str:
     if checkout is None:
         return ""
-    changes = checkout.changes
+    return _counts(checkout.changes, checkout.stashes)
+
+
+def _counts(changes: Changes, stashes: int) -> str:
     counts = (
         (changes.conflicted, "conflicted"),
         (changes.staged, "staged"),
         (changes.unstaged, "unstaged"),
         (changes.untracked, "untracked"),
-        (checkout.stashes, "stash" if checkout.stashes == 1 else "stashes"),
+        (stashes, "stash" if stashes == 1 else "stashes"),
     )
     return ", ".join(f"{count} {what}" for count, what in counts if count)
 
@@ -280,11 +283,15 @@ def orphan_rows(orphans: Iterable[Orphan], vendor: str) -> list[Row]:
 
 
 def _orphan_row(orphan: Orphan, path: str, vendor: str) -> Row:
+    work = orphan.work
     standing = "no line of the requirements asks for it"
+    if work is not None and work.unpushed:
+        standing += f"; {work.unpushed} unpushed"
     if orphan.heir is not None:
         standing += f"; its remote is that of {orphan.heir}"
     command = shell_command("mv", path, f"{vendor}/{orphan.heir}") if orphan.fits else ""
-    return Row(visible(path), "", "", standing, "", command, "dim")
+    changes = _counts(work.changes, work.stashes) if work is not None else ""
+    return Row(visible(path), "", "", standing, changes, command, "dim")
 
 
 def outcome_style(outcome: Outcome) -> str:
@@ -368,8 +375,21 @@ def document(command: str, outcomes: Iterable[Outcome], orphans: Iterable[Orphan
     }
 
 
-def _orphan_object(orphan: Orphan) -> dict[str, str | None]:
-    return {"name": orphan.name, "path": str(PurePosixPath(VENDOR, orphan.name)), "same_remote_as": orphan.heir}
+def _orphan_object(orphan: Orphan) -> dict[str, Any]:
+    work = orphan.work
+    return {
+        "name": orphan.name,
+        "path": str(PurePosixPath(VENDOR, orphan.name)),
+        "same_remote_as": orphan.heir,
+        "unpushed": work.unpushed if work else None,
+        **_change_counts(work.changes if work else None),
+        "stashes": work.stashes if work else None,
+    }
+
+
+def _change_counts(changes: Changes | None) -> dict[str, int | None]:
+    names = ("staged", "unstaged", "untracked", "conflicted")
+    return {name: getattr(changes, name) if changes is not None else None for name in names}
 
 
 def repository_object(outcome: Outcome) -> dict[str, Any]:
@@ -400,17 +420,13 @@ def _checkout_object(checkout: Checkout | None) -> dict[str, Any]:
         names = ("head", "branch", "ahead", "behind", "unpushed", "staged", "unstaged", "untracked", "conflicted")
         return {**dict.fromkeys((*names, "stashes", "operation"))}
     comparable = checkout.target is not None and checkout.head is not None
-    changes: Changes = checkout.changes
     return {
         "head": checkout.head,
         "branch": checkout.branch,
         "ahead": checkout.ahead if comparable else None,
         "behind": checkout.behind if comparable else None,
         "unpushed": checkout.unpushed,
-        "staged": changes.staged,
-        "unstaged": changes.unstaged,
-        "untracked": changes.untracked,
-        "conflicted": changes.conflicted,
+        **_change_counts(checkout.changes),
         "stashes": checkout.stashes,
         "operation": checkout.operation,
     }

@@ -50,6 +50,7 @@ from vendorws.model import (
     LocalBranch,
     Missing,
     Occupied,
+    OwnWork,
     Pin,
     Submodules,
     Symlink,
@@ -135,6 +136,18 @@ def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
     found = find_obstacles(git, path, str(checkout.head), commit, changed)
     submodules = replace(checkout.submodules, replaced=found.submodules)
     return replace(checkout, in_the_way=found.paths, hidden=found.hidden, submodules=submodules)
+
+
+def own_work(runner: Git, path: Path) -> OwnWork | None:
+    """What of the developer's is in the checkout `path`; None where there is none. Raises GitFailed, OSError."""
+    ground = _ground(runner, path)
+    if not isinstance(ground, _Ground):
+        return None
+    git = runner.inside(path, _LOOK_ONLY)
+    status = _parse_status(_run_status(git, path).text)
+    tips = ("--branches", *(["HEAD"] if status.head else []))
+    unpushed = git.call("rev-list", "--count", *tips, "--not", "--remotes", "--tags", "--")
+    return OwnWork(status.changes, count_stashes(ground.directory), int(unpushed))
 
 
 def _run_status(git: Git, path: Path) -> Finished:

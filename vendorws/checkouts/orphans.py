@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from vendorws.errors import VendorwsError
 from vendorws.model import Orphan, Pin
 
 
@@ -21,21 +22,31 @@ def find_orphans(vendor: Path, pins: Collection[Pin]) -> tuple[Orphan, ...]:
 
 
 def _orphan(vendor: Path, name: str, pins: Collection[Pin]) -> Orphan:
-    """What is known of it; what cannot be read tells nothing."""
     # Loaded here: there is seldom an orphan, and a first sync has not looked into any repository yet.
+    from vendorws.checkouts.observation import own_work
+    from vendorws.git_client.command import Git
+
+    try:
+        work = own_work(Git(vendor=vendor, cwd=vendor), vendor / name)
+    except (VendorwsError, OSError):
+        work = None
+    heir, fits = _heir(vendor, name, pins)
+    return Orphan(name, work, heir, fits)
+
+
+def _heir(vendor: Path, name: str, pins: Collection[Pin]) -> tuple[str | None, bool]:
+    """The package that an orphan was renamed to, as far as that can be read, and whether it can be moved there."""
     from vendorws.checkouts.repository import GitDirectory, find_git_directory, read_config
     from vendorws.git_client.urls import same_repository
 
     try:
         directory = find_git_directory(vendor / name)
-        if not isinstance(directory, GitDirectory):
-            return Orphan(name)
-        urls = read_config(directory).remotes.values()
+        urls = read_config(directory).remotes.values() if isinstance(directory, GitDirectory) else ()
     except (OSError, ValueError):
-        return Orphan(name)
+        return None, False
     alike = [pin.name for pin in pins if any(same_repository(url, pin.url) for url in urls)]
-    if len(alike) != 1:
-        return Orphan(name)
+    if isinstance(directory, str) or len(alike) != 1:
+        return None, False
     # git finds nothing again of a worktree that is moved by hand, nor of those that belong to what is moved.
     movable = directory.is_plain and not (directory.common / "worktrees").exists()
-    return Orphan(name, alike[0], fits=movable and not os.path.lexists(vendor / alike[0]))
+    return alike[0], movable and not os.path.lexists(vendor / alike[0])
