@@ -94,6 +94,61 @@ def test_a_deadline_that_has_passed(tmp_path: Path) -> None:
     assert shell(Processes(), "sleep 60", tmp_path, deadline=time.monotonic() - 10).overdue
 
 
+LEFT = "sleep 30 & echo $! > left"
+"""Leaves a program in the background, which holds both outputs open."""
+
+
+def left_running(folder: Path) -> bool:
+    """Whether that program is still there; it is ended now."""
+    pid = int((folder / "left").read_text())
+    running = not gone(pid, within=0.1)
+    os.kill(pid, signal.SIGKILL)
+    return running
+
+
+def test_what_it_left_in_the_background_is_neither_waited_for_nor_ended(tmp_path: Path) -> None:
+    start, work = time.monotonic(), time.process_time()
+    finished = shell(Processes(), f"{LEFT}; echo out; echo err >&2; exit 3", tmp_path, deadline=start + 20)
+    took, worked = time.monotonic() - start, time.process_time() - work
+    assert left_running(tmp_path)
+    assert finished == Finished(3, b"out\n", "err\n")
+    assert took < 3 and worked < 0.1
+
+
+def test_all_that_it_said_is_heard_though_others_hold_the_pipe(tmp_path: Path) -> None:
+    script = f"{LEFT}; head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; (sleep 0.05; echo late) & exit 0"
+    finished = shell(Processes(), script, tmp_path, deadline=time.monotonic() + 20)
+    assert left_running(tmp_path)
+    assert len(finished.stderr) == 300_000 and finished.stdout == bytes(300_000) + b"late\n"
+
+
+def test_what_goes_on_talking_in_the_background_is_not_listened_to(tmp_path: Path) -> None:
+    start = time.monotonic()
+    talk = "while :; do echo again; sleep 0.02; done & echo $! > left"
+    finished = shell(Processes(), talk, tmp_path, deadline=start + 20)
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+    assert finished.code == 0 and not finished.overdue and time.monotonic() - start < 3
+
+
+def test_one_that_does_not_read_what_it_is_told_is_over_when_it_has_ended(tmp_path: Path) -> None:
+    start = time.monotonic()
+    finished = shell(Processes(), f"exec 3<&0; {LEFT} <&3", tmp_path, stdin="x" * 1_000_000, deadline=start + 20)
+    assert left_running(tmp_path)
+    assert finished == Finished(0, b"", "") and time.monotonic() - start < 3
+
+
+def test_those_that_work_on_for_one_that_was_killed_are_waited_for(tmp_path: Path) -> None:
+    """A git that is killed from outside leaves gits at work in its repository."""
+    finished = shell(Processes(), "sh -c 'sleep 1; echo wrote' & kill -9 $$", tmp_path)
+    assert (finished.code, finished.text) == (-signal.SIGKILL, "wrote\n")
+
+
+def test_those_that_work_on_for_one_that_was_killed_have_its_time(tmp_path: Path) -> None:
+    script = f"sh -c '{NOTE}; sleep 60' & {NOTE}; until [ $(ls pid.* | wc -l) = 2 ]; do sleep 0.01; done; kill -9 $$"
+    assert shell(Processes(), script, tmp_path, deadline=time.monotonic() + 1).overdue
+    assert all(gone(pid) for pid in noted_pids(tmp_path, 2))
+
+
 def stopped_while(script: str, tmp_path: Path, count: int) -> float:
     """Stop a running script and say how long it took; it must end as `Stopped`."""
     processes = Processes()

@@ -204,3 +204,11 @@ def test_stop_ends_them_all(tmp_path: Path) -> None:
 def test_no_shell_is_left_behind(tmp_path: Path) -> None:
     (finished, *_) = all_of(*[script("echo $PPID", tmp_path)] * 4)
     assert gone(int(finished.text))
+
+
+def test_what_is_left_in_the_background_is_neither_waited_for_nor_ended(tmp_path: Path) -> None:
+    start = time.monotonic()
+    first, second = all_of(script("sleep 30 & echo $!", tmp_path), script("echo next", tmp_path), at_a_time=1)
+    assert (second.text, time.monotonic() - start < 3) == ("next\n", True)
+    assert not gone(int(first.text), within=0.1)
+    os.kill(int(first.text), signal.SIGKILL)

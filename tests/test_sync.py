@@ -1212,9 +1212,30 @@ def test_a_timeout_is_for_one_repository(
     assert not project.checkout("slow").exists() and not list(project.vendor.glob(".slow*"))
 
 
+def test_what_a_hook_leaves_in_the_background_keeps_nobody(
+    project: Project, workspace: Workspace, billing: Remote, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Such as a server that is started anew, and that has git's outputs for its own."""
+    checkout = pin(project, billing)
+    workspace.ok("sync")
+    new_hook(sandbox, "post-merge", f'sleep 60 & echo $! > "{tmp_path}/left"')
+    tip = billing.commit({"new.py": "x = 1\n"})
+    start = time.monotonic()
+    result = workspace.ok("sync", "--timeout", "20")
+    took = time.monotonic() - start
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)  # it is still there
+    assert "1 updated" in result.stdout and git(checkout, "rev-parse", "HEAD") == tip
+    assert took < 15
+
+
 def post_checkout(sandbox: Sandbox, script: str) -> None:
     """A hook of the developer's that runs after each checkout, in the checkout."""
-    hook = sandbox.root / "hooks/post-checkout"
+    new_hook(sandbox, "post-checkout", script)
+
+
+def new_hook(sandbox: Sandbox, name: str, script: str) -> None:
+    """A hook of the developer's, for every repository."""
+    hook = sandbox.root / "hooks" / name
     hook.parent.mkdir()
     hook.write_text(f"#!/bin/sh\n{script}\n")
     hook.chmod(0o755)

@@ -19,7 +19,8 @@ from vendorws.values import dataclass
 
 NEVER = float("inf")
 _GRACE = 1.0  # seconds between asking a program to end and ending it
-_TICK = 0.2  # seconds between two looks at whether the run was stopped
+_TICK = 0.2  # seconds between two looks at whether the run was stopped, or a program has ended
+_MOMENT = 0.2  # seconds for what is on its way to us when a program has ended
 
 
 class Stopped(Exception):
@@ -68,7 +69,7 @@ class Processes:
         self._environment = dict(os.environ)
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._running: set[int] = set()
+        self._running: set[Program] = set()
 
     @property
     def stopped(self) -> bool:
@@ -109,13 +110,13 @@ class Processes:
         self._stop.set()
         with self._lock:
             running = set(self._running)
-        for pid in running:
-            _end(pid, signal.SIGTERM)
+        for program in running:
+            program.end(signal.SIGTERM)
         give_up = time.monotonic() + _GRACE
         while self._running and time.monotonic() < give_up:
             time.sleep(0.02)
-        for pid in running & self._running:
-            _end(pid, signal.SIGKILL)
+        for program in running & self._running:
+            program.end(signal.SIGKILL)
 
     def start(self, command: Command) -> Program:
         """Start it, for one who hears it out and then calls `forget`. Raises Stopped, OSError."""
@@ -123,13 +124,13 @@ class Processes:
             if self.stopped:
                 raise Stopped
             program = Program(command, {**self._environment, **command.environment})
-            self._running.add(program.pid)
+            self._running.add(program)
         return program
 
     def forget(self, program: Program) -> None:
         """It has ended."""
         with self._lock:
-            self._running.discard(program.pid)
+            self._running.discard(program)
 
 
 class NoProcesses(Processes):
@@ -161,13 +162,14 @@ class Program:
             theirs.append(input_end)
             their_input = (os.POSIX_SPAWN_DUP2, input_end, 0)
         self._code: int | None = None
+        self._leads = not command.on_our_terminal
         try:
             self.pid = os.posix_spawnp(
                 command.words[0],
                 tuple(command.words),
                 environment,
                 file_actions=[their_input, (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, err, 2)],
-                setsid=not command.on_our_terminal,
+                setsid=self._leads,
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # what Python ignores, a program would ignore too
             )
         except OSError:
@@ -182,6 +184,18 @@ class Program:
         if self._code is None:
             self._take(os.waitpid(self.pid, os.WNOHANG))
         return self._code is not None
+
+    def has_left(self) -> bool:
+        """Whether it ended of itself; what a signal ended may have left others at its work, who are waited for."""
+        return self.has_ended() and self._code is not None and self._code >= 0
+
+    def end(self, how: signal.Signals, *, alone: bool = False) -> None:
+        """Signal it and everything that it started; one that shares our session is signalled `alone` anyhow."""
+        with suppress(ProcessLookupError, PermissionError):
+            if self._leads and not alone:
+                os.killpg(self.pid, how)  # what it started may outlive it
+            elif self._code is None:
+                os.kill(self.pid, how)
 
     def wait(self) -> int:
         """Its exit code, or the signal that ended it as a negative number. Ends the conversation."""
@@ -222,11 +236,12 @@ class Hearing:
     """What a program says, on both outputs at once, until it ends or its time is up.
 
     `selector` tells when a pipe is ready, and calls what is registered with it. `heard` has an entry for each output,
-    `deadline` is in `time.monotonic()` seconds, and `overdue` says that it has passed.
+    `deadline` is in `time.monotonic()` seconds, and `overdue` says that it has passed. A program that `has_left` may
+    have put another one into the background, as a hook does, which keeps our pipes open: it is not waited for.
     """
 
     def __init__(self, program: Program, selector: selectors.BaseSelector, deadline: float = NEVER) -> None:
-        self.program, self.deadline, self.overdue = program, deadline, False
+        self.program, self.deadline, self.overdue, self.has_left = program, deadline, False, False
         self.heard = {program.stdout: bytearray(), program.stderr: bytearray()}
         self._selector = selector
         self._attended: set[int] = set()
@@ -258,12 +273,19 @@ class Hearing:
 
     def is_over(self) -> bool:
         """Whether nothing more is to be heard; a program whose time is up is ended, and what it said is kept."""
-        if not self.is_at_end and time.monotonic() >= self.deadline:
-            _end(self.program.pid, signal.SIGKILL if self.overdue else signal.SIGTERM)
-            if self.overdue:
-                return True
-            self.overdue, self.deadline = True, time.monotonic() + _GRACE
-        return self.is_at_end
+        if self.is_at_end:
+            return True
+        if not (self.overdue or self.has_left) and self.program.has_left():
+            self.has_left, self.deadline = True, time.monotonic() + _MOMENT
+            return False  # what is in the pipes is read before the next look
+        if time.monotonic() < self.deadline:
+            return False
+        if not self.has_left:
+            self.program.end(signal.SIGKILL if self.overdue else signal.SIGTERM)
+        if self.has_left or self.overdue:
+            return True
+        self.overdue, self.deadline = True, time.monotonic() + _GRACE
+        return False
 
     def finish(self) -> Finished:
         """How it ended, and what it said."""
@@ -275,7 +297,8 @@ class Hearing:
 
     def cut_off(self) -> None:
         """End the program; nobody wants to hear the rest."""
-        _end(self.program.pid, signal.SIGKILL)
+        if not self.has_left:
+            self.program.end(signal.SIGKILL)
         self.finish()
 
 
@@ -308,12 +331,3 @@ class _Conversation(Hearing):
 def patience(deadline: float) -> float:
     """Seconds to wait for a program that has until `deadline`, before another look at whether the run was stopped."""
     return max(0.0, min(_TICK, deadline - time.monotonic()))
-
-
-def _end(pid: int, how: signal.Signals) -> None:
-    """Signal a program and everything that it started; one that shares our session is signalled alone."""
-    with suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, how)
-        else:
-            os.kill(pid, how)

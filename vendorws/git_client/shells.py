@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import selectors
 import shlex
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -85,7 +86,7 @@ class _Shell(Hearing, Generic[_Key]):
     @property
     def has_room(self) -> bool:
         """Whether it may be told more."""
-        return len(self.told) < _AHEAD and not self.overdue and not self.is_at_end
+        return len(self.told) < _AHEAD and not (self.overdue or self.has_left or self.is_at_end)
 
     def tell(self, key: _Key, command: Command) -> None:
         """Have it run a command, when it has run those before."""
@@ -109,7 +110,7 @@ class _Shell(Hearing, Generic[_Key]):
 
     def _heed_the_first(self) -> None:
         """The deadline is that of the program which it runs."""
-        if not self.overdue:
+        if not (self.overdue or self.has_left):
             self.deadline = self.told[0][1].deadline if self.told else NEVER
 
     def _marked(self, heard: bytearray) -> tuple[int, int] | None:
@@ -125,6 +126,14 @@ class _Shell(Hearing, Generic[_Key]):
             return [], list(self.told)
         (key, _), *untold = self.told
         return [(key, ended)], untold
+
+    def cut_off(self) -> None:
+        """End it with what it runs; where it runs nothing, what a program left in the background stays."""
+        if not (self.told or self.overdue):
+            self.program.end(signal.SIGKILL, alone=True)
+            self.finish()
+        else:
+            super().cut_off()
 
     def finish(self) -> Finished:
         ended = super().finish()
