@@ -1,4 +1,4 @@
-"""One run at a time: the kernel holds the lock, the file is only its name."""
+"""One run at a time: the kernel holds the lock, the folder and the file are only its names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git import git
 from tests.support.process_tree import gone
 from vendorws.errors import EnvironmentProblem
 from vendorws.exit_code import ExitCode
@@ -149,3 +151,130 @@ def test_a_file_system_without_locks(vendor: Path, monkeypatch: pytest.MonkeyPat
         workspace_lock(vendor, wait=False, on_wait=never),
     ):
         raise AssertionError("locked")
+
+
+# -- what is taken away below a run --------------------------------------------------------------------------------
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds this file or folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def test_git_clean_lets_nobody_in(vendor: Path) -> None:
+    """It takes ignored files away, but leaves a folder that holds repositories."""
+    git(vendor.parent, "init", "--quiet")
+    git(vendor, "init", "--quiet", "billing")
+    (vendor / ".gitignore").write_text("*\n")
+    run = another_run(vendor)
+    git(vendor.parent, "clean", "-fdx", "--quiet")
+    assert [entry.name for entry in vendor.iterdir()] == ["billing"]
+    with (
+        pytest.raises(EnvironmentProblem, match=r"^another vendorws is at work here\.$"),
+        workspace_lock(vendor, wait=False, on_wait=never),
+    ):
+        raise AssertionError("two at once")
+    end(run, signal.SIGTERM)
+    with workspace_lock(vendor, wait=False, on_wait=never):
+        assert (vendor / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_file_that_is_taken_away_while_it_is_waited_for(vendor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file is all that can be locked, the one that is there counts."""
+    no_locks_on_folders(monkeypatch)
+    run = another_run(vendor)
+
+    def on_wait(_who: str) -> None:
+        (vendor / LOCK_FILE).unlink()
+        threading.Timer(0.5, end, [run, signal.SIGTERM]).start()
+
+    with workspace_lock(vendor, wait=True, on_wait=on_wait):
+        assert is_locked(vendor / LOCK_FILE)
+        assert (vendor / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_folder_that_is_taken_away_while_it_is_waited_for(vendor: Path) -> None:
+    run = another_run(vendor)
+
+    def on_wait(_who: str) -> None:
+        vendor.rename(vendor.with_name("aside"))
+        vendor.mkdir()
+        threading.Timer(0.5, end, [run, signal.SIGTERM]).start()
+
+    with workspace_lock(vendor, wait=True, on_wait=on_wait):
+        assert is_locked(vendor) and is_locked(vendor / LOCK_FILE)
+
+
+def test_versions_that_lock_only_the_file_are_kept_out_and_waited_for(vendor: Path) -> None:
+    with workspace_lock(vendor, wait=False, on_wait=never):
+        assert is_locked(vendor) and is_locked(vendor / LOCK_FILE)
+    said: list[str] = []
+    with (vendor / LOCK_FILE).open("r+") as older:
+        fcntl.flock(older, fcntl.LOCK_EX)
+
+        def on_wait(who: str) -> None:
+            said.append(who)
+            threading.Timer(0.5, fcntl.flock, [older, fcntl.LOCK_UN]).start()
+
+        with workspace_lock(vendor, wait=True, on_wait=on_wait):
+            assert is_locked(vendor) and is_locked(vendor / LOCK_FILE)
+    assert said == [f"another vendorws is at work here (process {os.getpid()})"]
+
+
+def test_two_that_are_waited_for_are_told_once(vendor: Path) -> None:
+    """A run of ours, and behind it one of a version that locks only the file."""
+    run, said = another_run(vendor), list[str]()
+    (vendor / LOCK_FILE).unlink()
+    with (vendor / LOCK_FILE).open("w") as older:
+        fcntl.flock(older, fcntl.LOCK_EX)
+
+        def on_wait(who: str) -> None:
+            said.append(who)
+            threading.Timer(0.3, end, [run, signal.SIGTERM]).start()
+            threading.Timer(0.8, fcntl.flock, [older, fcntl.LOCK_UN]).start()
+
+        with workspace_lock(vendor, wait=True, on_wait=on_wait):
+            assert gone(run.pid, within=0.5)
+    assert said == ["another vendorws is at work here"]
+
+
+def test_a_file_system_that_locks_no_folders_has_the_file(vendor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_locks_on_folders(monkeypatch)
+    with workspace_lock(vendor, wait=False, on_wait=never):
+        assert is_locked(vendor / LOCK_FILE)
+        with (
+            pytest.raises(EnvironmentProblem, match=f"at work here \\(process {os.getpid()}\\)"),
+            workspace_lock(vendor, wait=False, on_wait=never),
+        ):
+            raise AssertionError("two at once")
+
+
+def test_a_pipe_in_its_place_is_not_read(vendor: Path) -> None:
+    run = another_run(vendor)
+    (vendor / LOCK_FILE).unlink()
+    os.mkfifo(vendor / LOCK_FILE)
+    with (
+        pytest.raises(EnvironmentProblem, match=r"at work here\.$"),
+        workspace_lock(vendor, wait=False, on_wait=never),
+    ):
+        raise AssertionError("two at once")
+    end(run, signal.SIGTERM)
+
+
+def no_locks_on_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What NFS says to a lock on what is open to be read only."""
+    really = fcntl.flock
+
+    def flock(descriptor: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        really(descriptor, how)
+
+    monkeypatch.setattr("vendorws.lock.fcntl.flock", flock)
