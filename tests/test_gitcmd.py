@@ -17,9 +17,9 @@ from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from vendorws.errors import EnvironmentProblem
 from vendorws.git_client import command as gitcmd
-from vendorws.git_client.command import Git, network_config, require_git
+from vendorws.git_client.command import Git, contact, network_config, require_git
 from vendorws.git_client.failures import GitFailed, GitTimedOut
-from vendorws.git_client.processes import Stopped
+from vendorws.git_client.processes import Processes, Stopped
 
 
 @pytest.fixture
@@ -136,6 +136,26 @@ def test_what_the_developer_configured_for_the_network(runner: Git, project: Pro
     config = network_config(runner)
     assert (config.ssh_command, config.ssh_variant) == ("ssh -i /my keys/acme", "simple")
     assert config.rewrites[-2:] == (("gh:", "https://github.com/"), ("hub ", "https://github.com/"))
+
+
+def test_a_server_is_contacted_as_git_is_run_but_may_ask(runner: Git, sandbox: Sandbox) -> None:
+    told = runner.with_environment({"GIT_SSH_COMMAND": f"env > '{sandbox.home}/seen'; false"})
+    assert contact(told, "ssh://git@example.test/acme/billing.git").code == 128
+    seen = dict(line.partition("=")[::2] for line in (sandbox.home / "seen").read_text().splitlines())
+    assert seen["LC_ALL"] == seen["LANGUAGE"] == "C"
+    assert runner.vendor in map(Path, seen["GIT_CEILING_DIRECTORIES"].split(":"))
+    assert "GIT_TERMINAL_PROMPT" not in seen
+
+
+def test_no_server_is_contacted_by_a_program(runner: Git, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where the developer lets git run programs for a URL, and has one started for this one."""
+    proof = sandbox.home / "executed"
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "ext:https:ssh:file")
+    sandbox.add_git_config(f'[url "ext::touch {proof} "]\n    insteadOf = https://example.test/\n')
+    for url in (f"ext::touch {proof} x", "https://example.test/acme/billing.git"):
+        finished = contact(replace(runner, processes=Processes()), url)  # which take over the environment of now
+        assert finished.code == 128 and "transport 'ext' not allowed" in finished.stderr
+        assert not proof.exists()
 
 
 def test_progress_is_told_in_few_words(runner: Git, billing: Remote) -> None:

@@ -136,10 +136,10 @@ class Git:
         """Where git stops looking for a repository: a checkout or a submodule is one itself, or there is none."""
         return _ceilings(str(self.vendor), os.path.dirname(self.cwd))  # noqa: PTH120  (as text, it is looked up)
 
-    def _full_environment(self) -> dict[str, str]:
+    def _full_environment(self, *, may_ask: bool = False) -> dict[str, str]:
         return {
             "GIT_CEILING_DIRECTORIES": self.ceilings,
-            "GIT_TERMINAL_PROMPT": "0",
+            **({} if may_ask else {"GIT_TERMINAL_PROMPT": "0"}),
             **_without_programs(os.environ),
             **_ENGLISH,
             **self.environment,
@@ -222,7 +222,7 @@ def contact(runner: Git, url: str) -> Finished:
     """Ask the server of `url` for one ref on the terminal, where ssh and git may ask about a host key or a password."""
     command = Command(
         words=[*_GIT, "-C", str(runner.cwd), "ls-remote", "--", url, "HEAD"],
-        environment={"GIT_CEILING_DIRECTORIES": runner.ceilings, **_ENGLISH},
+        environment=runner._full_environment(may_ask=True),
         on_our_terminal=True,
     )
     return runner.processes.run(command)
