@@ -486,6 +486,7 @@ def test_inside_a_hook_of_the_project_it_works_on_the_checkouts(
         (("--help",), {"git", "yaml", "packaging", "pydantic", "vendorws.checkouts.sync"}),
         (("status",), {"git", "yaml", "pydantic", "packaging", "requirements"}),
         (("status",), {"vendorws.checkouts.moves", "vendorws.git_client.ssh"}),
+        (("status", "--json"), {"rich", "vendorws.terminal"}),
     ],
 )
 def test_a_short_command_imports_little(words: tuple[str, ...], too_much: set[str], project: Project) -> None:

@@ -197,10 +197,8 @@ def _print_as_json(message: str, hint: str, code: ExitCode) -> None:
     words = sys.argv[1:]
     if "--json" not in words:
         return
-    import json
-
+    from vendorws.documents import print_document
     from vendorws.report import error_document
 
     verbs = {command.name for command in app.registered_commands}
-    document = error_document(next((word for word in words if word in verbs), None), message, hint, code)
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    print_document(error_document(next((word for word in words if word in verbs), None), message, hint, code))

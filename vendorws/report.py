@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vendorws.checkouts.plan import commits, shell_command, target_text
+from vendorws.documents import SCHEMA_VERSION as SCHEMA_VERSION
 from vendorws.errors import ExitCode, visible
 from vendorws.git_client.urls import server
 from vendorws.model import (
@@ -37,8 +38,6 @@ from vendorws.model import (
 )
 from vendorws.redaction import redact
 from vendorws.values import dataclass
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def audit(
     out, err = Screen(sys.stdout, color.value), Screen(sys.stderr, color.value)
     report = _with_builders(image, project, err) if builder else _looked_through([image], err)
     if as_json:
-        sys.stdout.write(json.dumps(audit_report.document(report), indent=2) + "\n")
+        print_document(audit_report.document(report))
     else:
         _show(out, err, report)
     raise typer.Exit(int(audit_report.exit_code(report)))

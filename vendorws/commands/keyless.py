@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import SCHEMA_VERSION, print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def keyless(
     stale = check and plan.status is KeylessStatus.WRITTEN
     state = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
     if as_json:
-        typer.echo(json.dumps(_document(plan, state, advice, builds), indent=2))
+        print_document(_document(plan, state, advice, builds))
     else:
         err = Screen(sys.stderr)
         for found in advice:
@@ -89,7 +89,7 @@ def _document(plan: KeylessPlan, state: str, advice: Sequence[Advice], builds: S
     from vendorws.keyless.build import is_prepared, run_line
 
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "command": "keyless",
         "status": state,
         "path": str(plan.path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def list_requirements(
     shared.name_project(err, settings, project, quiet=as_json)
     found = read_requirements(settings)
     if as_json:
-        sys.stdout.write(json.dumps(listing.document(found), indent=2) + "\n")
+        print_document(listing.document(found))
         raise typer.Exit(int(ExitCode.USAGE if found.errors else ExitCode.DONE))
     show(out, found)
     sys.stdout.flush()

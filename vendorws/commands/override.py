@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from vendorws.commands import options as shared
 from vendorws.compose.mounts import Mode
+from vendorws.documents import SCHEMA_VERSION, print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def override(
     stale = check and plan.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)
     status = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
     if as_json:
-        typer.echo(json.dumps(_document(plan, status), indent=2))
+        print_document(_document(plan, status))
     elif not quiet:
         again = shell_command("vendorws", "override", *named, *(("--mode", mode.value) if mode else ()))
         typer.echo(_text(plan, f"{status}  -> {again}" if stale else plan.said), nl=False)
@@ -132,7 +132,7 @@ def _text(plan: OverridePlan, said: str) -> str:
 
 def _document(plan: OverridePlan, status: str) -> dict[str, Any]:
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "command": "override",
         "status": status,
         "path": str(plan.path) if plan.path else None,

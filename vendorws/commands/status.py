@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import PlainProgress, Screen
 
 
@@ -67,7 +67,7 @@ def status(
     result = run(settings, pins, how, PlainProgress(err, quiet=quiet), fetch=fetch)
     orphans = find_orphans(settings.vendor, asked_for(settings, requirements.pins))
     if as_json:
-        out.print(json.dumps(report.document("status", result.outcomes, orphans), indent=2))
+        print_document(report.document("status", result.outcomes, orphans))
     else:
         from vendorws import terminal
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import PlainProgress, Screen, is_live
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def sync(
     orphans = find_orphans(settings.vendor, wanted)
     try:
         if as_json:
-            out.print(json.dumps(report.document("sync", result.outcomes, orphans), indent=2))
+            print_document(report.document("sync", result.outcomes, orphans))
         else:
             told = () if names else report.orphan_rows(orphans, str(here / VENDOR))
             show(out, err, result, how, told, quiet=quiet)

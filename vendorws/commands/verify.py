@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def verify(
     pins = read_valid_requirements(settings).pins
     proof = prove(settings, pins, service, python, typed=shared.typed_project(project, requirement))
     if as_json:
-        typer.echo(json.dumps(verify_report.document(proof), indent=2))
+        print_document(verify_report.document(proof))
     else:
         _show(Screen(sys.stdout, color.value), Screen(sys.stderr, color.value), proof, quiet=quiet)
     raise typer.Exit(int(exit_code(proof.verdicts)))

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from vendorws.documents import SCHEMA_VERSION
 from vendorws.errors import ExitCode
 from vendorws.images.audit import BUILD_CACHE, Finding, LayerFinding, Report, WordFinding
 from vendorws.images.config import printable
-
-SCHEMA_VERSION = 1
 
 
 def exit_code(report: Report) -> ExitCode:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from vendorws.documents import SCHEMA_VERSION
 from vendorws.errors import visible
 from vendorws.proof.answers import Installed
 from vendorws.proof.prove import Proof
 from vendorws.proof.verdicts import Verdict
 from vendorws.redaction import redact
-
-SCHEMA_VERSION = 1
 
 
 def lines(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:

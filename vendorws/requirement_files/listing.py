@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vendorws.documents import SCHEMA_VERSION
 from vendorws.errors import visible
 from vendorws.model import Pin, Problem, Requirement, Requirements
 from vendorws.redaction import redact
 from vendorws.requirement_files.pins import NOT_EDITABLE
 from vendorws.values import dataclass
 
-SCHEMA_VERSION = 1
 WIDE = 160
 """The width of a screen, in characters, where there is none."""
 
