@@ -67,11 +67,5 @@ class EnvironmentProblem(VendorwsError):
     exit_code = ExitCode.ENVIRONMENT
 
 
-class NetworkProblem(VendorwsError):
-    """A remote could not be reached, or did not let us in."""
-
-    exit_code = ExitCode.NETWORK
-
-
 class OverrideRefused(VendorwsError):
     """The override file cannot be written without touching what the user made; nothing was written."""

@@ -69,11 +69,6 @@ def _with_entries(tree: Tree, path: tuple[str, ...], entries: list[Tree]) -> Tre
 # ---- taking out -------------------------------------------------------------------------------------------------
 
 
-def has_ours(text: str) -> bool:
-    """Whether anything was added to this text."""
-    return any(line.rstrip("\r").endswith(MARK) and _is_ours(line) for line in text.split("\n"))
-
-
 def without_ours(text: str) -> str:
     """The text as it was before anything was added. Raises CannotSplice where an addition was rewritten."""
     if MARK not in text:
