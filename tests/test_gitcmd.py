@@ -105,6 +105,21 @@ def test_a_failure_names_the_command_and_no_secret(runner: Git) -> None:
     assert failed.value.hint == "Run it by hand to see more (-v shows each one)."
 
 
+def test_a_failure_names_the_folder_as_it_is_typed_here(
+    runner: Git, project: Project, billing: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(project.vendor, "clone", "--quiet", billing.url, "my billing")
+    inside = runner.inside(project.checkout("my billing"))
+    for here, path in ((project.root, "'vendor/my billing'"), (project.repository, "'site/vendor/my billing'")):
+        monkeypatch.chdir(here)
+        with pytest.raises(GitFailed) as failed:
+            inside.call("cat-file", "-e", "0" * 40)
+        assert failed.value.message == f"`git -C {path} cat-file -e {'0' * 40}` ended with 1"
+    monkeypatch.chdir(inside.cwd)
+    with pytest.raises(GitFailed, match=r"`git -C \. cat-file"):
+        inside.call("cat-file", "-e", "0" * 40)
+
+
 def test_each_command_is_traced_without_secrets(runner: Git, project: Project) -> None:
     seen: list[str] = []
     traced = replace(runner, trace=seen.append)

@@ -17,7 +17,7 @@ import pytest
 from tests.support.checkouts import snapshot
 from tests.support.command import COMMAND, Vendorws, merged
 from tests.support.compose_projects import PROJECTS
-from tests.support.git import git, git_says_yes
+from tests.support.git import GitFailed, git, git_says_yes
 from tests.support.here import type_in_shell
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
@@ -1253,6 +1253,9 @@ def test_a_checkout_that_git_cannot_read_fails_alone(project: Project, remotes: 
     assert result.exit_code == 1
     assert "good  fast-forwarded" in result.stdout and "1 updated, 1 failed" in result.stdout
     assert "bad: " in result.stderr and "index file smaller than expected" in result.stderr
+    (by_hand,) = re.findall("`git (.*)` ended with 128\n", result.stderr)
+    with pytest.raises(GitFailed, match="index file smaller than expected"):
+        git(project.root, *shlex.split(by_hand))
     assert tree(project.checkout("bad")) == before
     assert "bad" in workspace.type("status").stderr
 

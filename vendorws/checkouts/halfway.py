@@ -232,7 +232,7 @@ def _put_files_back(git: Git, place: Path, ends: Ends, changed: Collection[str])
     # Without --force: whatever lies in the way by now is somebody's.
     written = git.run("checkout-index", "--quiet", "-z", "--stdin", stdin="".join(f"{path}\0" for path in misplaced))
     if not all(os.path.lexists(place / path) for path in misplaced):
-        raise GitFailed("git checkout-index", written.code, written.stderr)
+        raise git.failed(("checkout-index",), written)
 
 
 def _moved(git: Git, ends: Ends) -> dict[str, tuple[_Entry, _Entry]]:

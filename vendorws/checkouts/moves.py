@@ -142,7 +142,7 @@ def fetch(work: Work, checkout: Checkout, target: Target | None) -> None:
         _make_room(work, kept)
         fetched = git.run(*_FETCH, *git.counting, *deepen, "--", remote, f"+{ref}:{kept}", progress=True)
         if fetched.code != 0 and _held(git, kept) != (target.tag_object or target.commit):
-            raise GitFailed("git fetch", fetched.code, fetched.stderr)
+            raise git.failed(("fetch",), fetched)
     if work.pin.ref is None:
         _follow_default_branch(git, remote, target.name)
 
@@ -200,7 +200,7 @@ def _fetch_commit(git: Git, remote: str, commit: str, *options: str) -> None:
     branches = f"+refs/heads/*:refs/remotes/{remote}/*"
     fetched = git.run(*_FETCH, *git.counting, *options, "--tags", "--", remote, branches, progress=True)
     if fetched.code != 0 and not _REFS_IN_THE_WAY.search(fetched.stderr):
-        raise GitFailed("git fetch", fetched.code, fetched.stderr)
+        raise git.failed(("fetch",), fetched)
     if not has_all_of(git, commit):
         _fetch_full_commit(git, remote, commit)
 
@@ -213,7 +213,7 @@ def _fetch_full_commit(git: Git, remote: str, commit: str) -> None:
 def _fetch_if_there(git: Git, remote: str, refspec: str) -> None:
     """Fetch what the remote may not have; only that it could not be asked is a failure. Raises GitFailed."""
     fetched = git.run(*_FETCH, *git.counting, "--", remote, refspec, progress=True)
-    failed = GitFailed("git fetch", fetched.code, fetched.stderr)
+    failed = git.failed(("fetch",), fetched)
     if fetched.code != 0 and failed.code_of_exit is ExitCode.NETWORK:
         raise failed
 
@@ -536,7 +536,7 @@ def _run_clone(work: Work, partial: Path, *options: str) -> str:
     if cloned.code != 0 and f"Remote branch {ref} not found" in cloned.stderr:
         raise NoSuchRef(pin)
     if cloned.code != 0:
-        raise GitFailed("git clone", cloned.code, cloned.stderr)
+        raise work.git.failed(("clone", pin.url), cloned)
     return cloned.stderr
 
 

@@ -38,7 +38,6 @@ from vendorws.checkouts.submodules import SubmoduleStatus, find_submodules
 from vendorws.checkouts.targets import PINNED, Asked, Fetched, Known, find_target
 from vendorws.errors import VendorwsError
 from vendorws.git_client.command import Git
-from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import NO_PROCESSES, Command, Finished
 from vendorws.git_client.urls import same_repository
 from vendorws.model import (
@@ -120,7 +119,7 @@ class Begun:
         if status.code != 0:
             if "not a git repository" in status.stderr:
                 return Broken("git does not take it for a repository")
-            raise GitFailed("git status", status.code, status.stderr)
+            raise git.failed(("status",), status)
         refs = _refs(git, self.ground.directory, self.ground.config)
         said = _parse_status(status.text)
         if said.branch is None and is_on_branch(self.ground.directory, "(detached)"):  # a name that it cannot tell

@@ -115,8 +115,13 @@ class Git:
         """Run `git ARGUMENTS`, which must succeed; return what it printed. Raises GitFailed, Stopped."""
         finished = self.run(*arguments, stdin=stdin, progress=progress)
         if finished.code != 0:
-            raise GitFailed(_shown(arguments), finished.code, finished.stderr)
+            raise self.failed(arguments, finished)
         return finished.text
+
+    def failed(self, arguments: Sequence[str], finished: Finished) -> GitFailed:
+        """What there is to tell of `git ARGUMENTS`, which did not end well; they may be fewer than were run."""
+        place = () if self.cwd == self.vendor else ("-C", os.path.relpath(self.cwd))
+        return GitFailed(_shown((*place, *arguments)), finished.code, finished.stderr)
 
     @property
     def counting(self) -> tuple[str, ...]:
