@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.checkouts import Snapshot, lost, snapshot
 from tests.support.command import COMMAND, Vendorws
+from tests.support.disks import SmallDisk, mount, small_disk_at
 from tests.support.git import git
 from tests.support.process_tree import cut_power, running_in
 from tests.support.project import Project
@@ -354,32 +355,10 @@ def test_a_connection_that_breaks_again_and_again(world: World, ssh_server: SshS
 # -- a disk that fails -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SmallDisk:
-    """A file system of its own, mounted where vendor/ is; `fill` leaves so many bytes free."""
-
-    place: Path
-
-    def fill(self, free: int) -> None:
-        available = os.statvfs(self.place).f_bavail * os.statvfs(self.place).f_frsize
-        (self.place / ".filling").write_bytes(b"\0" * max(0, available - free))
-
-    def make_room(self) -> None:
-        (self.place / ".filling").unlink()
-
-
-def mount(*arguments: str | Path) -> None:
-    mounted = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"needs root, to mount a file system: {mounted.stderr.strip()}")
-
-
 @pytest.fixture
 def small_disk(project: Project) -> Iterator[SmallDisk]:
-    project.vendor.mkdir()
-    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", project.vendor)
-    yield SmallDisk(project.vendor)
-    subprocess.run(["umount", "--lazy", project.vendor], check=True)
+    with small_disk_at(project.vendor, "8m") as disk:
+        yield disk
 
 
 def test_a_disk_that_is_full_while_it_clones(
@@ -391,8 +370,8 @@ def test_a_disk_that_is_full_while_it_clones(
 
     result = vendorws("sync", "-j1")
 
-    assert result.exit_code == 1, result
-    assert "the disk is full" in result.stdout or "`df -h vendor`" in result.stderr  # git does not always say why
+    assert result.exit_code == 4, result
+    assert "the disk is full" in result.stdout
     assert "small  cloned, on main" in result.stdout
     assert sorted(os.listdir(project.vendor)) == [".gitignore", ".vendorws.lock", "small"]
 
@@ -414,8 +393,8 @@ def test_a_disk_that_is_full_while_files_move(
     for free in (3_000_000, 1_000_000, 300_000):
         small_disk.fill(free)
         result = vendorws("sync")
-        assert result.exit_code == 1, result
-        assert "the disk is full" in result.stdout or "`df -h vendor`" in result.stderr
+        assert result.exit_code == 4, result
+        assert "the disk is full" in result.stdout
         small_disk.make_room()
         assert lost(before, checkout) == []
         assert snapshot(checkout).work == before.work, "something was left half-done"
@@ -436,12 +415,44 @@ def test_a_disk_without_any_room(
     before = snapshot(project.checkout("billing"))
     small_disk.fill(0)
     result = vendorws("sync")
-    assert result.exit_code == 1, result
+    assert result.exit_code == 4, result
+    assert "Make room" in result.stderr
     assert "Traceback" not in result.stderr
     small_disk.make_room()
     assert snapshot(project.checkout("billing")).work == before.work
     vendorws.ok("sync")
     assert leftovers(project) == []
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_mirror(
+    small_disk: SmallDisk, project: Project, ssh_remotes: Remotes, vendorws: Vendorws, tmp_path: Path
+) -> None:
+    billing = ssh_remotes.create("acme/billing")
+    project.require(billing.line("main"))
+    vendorws.ok("sync", "--cache", tmp_path / "mirrors")
+    shutil.rmtree(project.checkout("billing"))
+    small_disk.fill(20_000)
+    result = vendorws("sync", "--cache", tmp_path / "mirrors")
+    assert result.exit_code == 4 and "the disk is full" in result.stdout, result
+    assert list((tmp_path / "mirrors").glob("*.git")), "it was thrown away"
+
+
+def test_a_disk_without_room_for_a_commit_that_no_branch_has(
+    small_disk: SmallDisk, project: Project, ssh_remotes: Remotes, vendorws: Vendorws
+) -> None:
+    """Whether the remote has it is asked by fetching it."""
+    billing = ssh_remotes.create("acme/billing")
+    project.require(billing.line("main"))
+    vendorws.ok("sync")
+    commit = billing.commit({"large.bin": os.urandom(500_000)}, branch="gone")
+    billing.delete_branch("gone")
+    project.require(billing.line(commit))
+    small_disk.fill(200_000)
+    result = vendorws("sync")
+    assert result.exit_code == 4 and "the disk is full" in result.stdout, result
+    small_disk.make_room()
+    vendorws.ok("sync")
+    assert git(project.checkout("billing"), "rev-parse", "HEAD") == commit
 
 
 @pytest.mark.parametrize("there", ["nothing", "a checkout"])

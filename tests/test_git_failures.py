@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disks import small_disk_at
 from tests.support.git import git
 from tests.support.remotes import Remote, Remotes
 from vendorws.errors import ExitCode
 from vendorws.git_client.command import Git
-from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
+from vendorws.git_client.failures import GitFailed, GitTimedOut, Scene, as_failure, is_passing
 
-NETWORK, ATTENTION = ExitCode.NETWORK, ExitCode.ATTENTION
+NETWORK, ENVIRONMENT, ATTENTION = ExitCode.NETWORK, ExitCode.ENVIRONMENT, ExitCode.ATTENTION
+HERE = Scene(Path.cwd())
 
 
-def read(stderr: str) -> tuple[str, ExitCode]:
-    failed = GitFailed("git fetch", 128, stderr)
+def read(stderr: str, scene: Scene = HERE) -> tuple[str, ExitCode]:
+    failed = GitFailed("git fetch", 128, stderr, scene)
     assert failed.hint
     return failed.message, failed.code_of_exit
 
@@ -99,7 +103,13 @@ remote: ========================================================================
         (
             "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output\n",
             "the disk is full",
-            ATTENTION,
+            ENVIRONMENT,
+        ),
+        (
+            "fatal: sha1 file 'tmp_idx_VlkRkX' write error. Out of diskspace\n"
+            "fatal: fetch-pack: invalid index-pack output\n",
+            "the disk is full",
+            ENVIRONMENT,
         ),
         (
             "fatal: detected dubious ownership in repository at '/srv/shop/vendor/billing'\n",
@@ -123,6 +133,44 @@ remote: ========================================================================
 )
 def test_known_words(stderr: str, message: str, code: ExitCode) -> None:
     assert read(stderr) == (message, code)
+
+
+CONFIG = "error: failed to write new configuration file /srv/shop/vendor/.billing/.git/config.lock\n"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "is_full"),
+    [
+        (CONFIG, True),
+        ("fatal: write error\n", True),
+        ("error: unable to write file setup.py\nfatal: unable to checkout working tree\n", True),
+        ("error: unable to write file setup.py\nerror: unable to unlink old 'x': Permission denied\n", False),
+        ("error: unable to write file .git/objects/x: Read-only file system\n", False),
+        ("error: unable to write loose object file: Input/output error\n", False),
+    ],
+)
+def test_what_could_not_be_written_for_no_reason_found_no_room_where_there_is_none(
+    stderr: str, is_full: bool, tmp_path: Path
+) -> None:
+    unwritten = ("a file could not be written", ATTENTION)
+    assert read(stderr) == read(stderr, Scene(tmp_path / "gone")) == unwritten
+    with small_disk_at(tmp_path / "small", "300k") as disk:
+        assert read(stderr, Scene(disk.place)) == (("the disk is full", ENVIRONMENT) if is_full else unwritten)
+    with small_disk_at(tmp_path / "of few files", "32m,nr_inodes=1") as disk:
+        assert read(stderr, Scene(disk.place)) == (("the disk is full", ENVIRONMENT) if is_full else unwritten)
+
+
+def test_a_connection_that_broke_while_git_wrote_to_it() -> None:
+    broke = ("the connection was lost", NETWORK)
+    assert read("fatal: write error: Broken pipe\n" + LOST) == broke
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_for_us(number: int) -> None:
+    failed = as_failure(OSError(number, os.strerror(number), "/srv/shop/vendor/x"))
+    assert failed.message == f"/srv/shop/vendor/x: {os.strerror(number)}"
+    assert (failed.hint, failed.exit_code) == ("Make room, then run the command again.", ENVIRONMENT)
+    assert as_failure(PermissionError(errno.EACCES, "Permission denied")).exit_code is ATTENTION
 
 
 # -- as git says it here and now -------------------------------------------------------------------------------
@@ -262,19 +310,20 @@ def test_of_gits_words_the_last_that_tell_something() -> None:
         "remote: Total 3\nReceiving objects: 33%\rReceiving objects: 100%\nResolving deltas: 1\n\n"
         "error: https://joe:secret@host/x is odd\nhint: have you tried\nfatal: no\n"
     )
-    assert GitFailed("git clone", 128, stderr).git_says == "error: https://joe:****@host/x is odd\nfatal: no"
+    assert GitFailed("git clone", 128, stderr, HERE).git_says == "error: https://joe:****@host/x is odd\nfatal: no"
     many = "".join(f"error: {number}\n" for number in range(20))
-    assert GitFailed("git clone", 128, many).git_says.splitlines() == [f"error: {number}" for number in range(12, 20)]
+    assert GitFailed("git clone", 128, many, HERE).git_says.splitlines() == [
+        f"error: {number}" for number in range(12, 20)
+    ]
 
 
 def test_the_command_is_shown_without_secrets() -> None:
-    assert (
-        GitFailed("git clone https://joe:secret@h/x", 1, "").message == "`git clone https://joe:****@h/x` ended with 1"
-    )
+    failed = GitFailed("git clone https://joe:secret@h/x", 1, "", HERE)
+    assert failed.message == "`git clone https://joe:****@h/x` ended with 1"
 
 
 def test_a_timeout() -> None:
-    timed_out = GitTimedOut("git clone https://joe:secret@h/x", 90)
+    timed_out = GitTimedOut("git clone https://joe:secret@h/x", 90, HERE)
     assert timed_out.message == "`git clone https://joe:****@h/x` did not finish within 90 seconds"
     assert timed_out.hint == "Check the connection, or allow more with --timeout SECONDS."
     assert (timed_out.code_of_exit, timed_out.git_says) == (NETWORK, "")

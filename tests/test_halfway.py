@@ -206,7 +206,7 @@ def test_where_no_whole_mark_can_be_written_nothing_moves(
 
     with monkeypatch.context() as full:
         full.setattr(os, "replace", refuse)
-        assert run("sync").exit_code == 1
+        assert run("sync").exit_code == 4
     assert snapshot(checkout).work == before.work
     assert not list((checkout / ".git").glob(f"*{MARK}*"))
     run.ok("sync")

@@ -12,5 +12,5 @@ class ExitCode(IntEnum):
     ATTENTION = 1  # something needs the developer: a pin asks for a move that only they can unblock
     USAGE = 2  # the command line, the configuration or a requirements file is wrong
     NETWORK = 3  # a remote could not be reached, or did not let us in
-    ENVIRONMENT = 4  # this machine lacks something: git, docker, a writable folder, the lock
+    ENVIRONMENT = 4  # this machine lacks something: git, docker, room, a writable folder, the lock
     INTERRUPTED = 130

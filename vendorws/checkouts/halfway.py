@@ -26,7 +26,7 @@ from vendorws.checkouts.repository import (
 )
 from vendorws.files import replace_whole
 from vendorws.git_client.command import Git
-from vendorws.git_client.failures import GitFailed
+from vendorws.git_client.failures import GitFailed, Scene
 from vendorws.git_client.processes import Stopped
 from vendorws.values import dataclass
 
@@ -330,7 +330,7 @@ def _remove_dead_locks(place: Path, since: float) -> None:
             lock.unlink(missing_ok=True)
     for lock in (*locks, _directory(place).private / "index.lock"):
         if lock.exists():
-            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists")
+            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists", Scene(place))
 
 
 def _locks_since(place: Path, moment: float) -> list[Path]:

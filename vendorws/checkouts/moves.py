@@ -211,10 +211,10 @@ def _fetch_full_commit(git: Git, remote: str, commit: str) -> None:
 
 
 def _fetch_if_there(git: Git, remote: str, refspec: str) -> None:
-    """Fetch what the remote may not have; only that it could not be asked is a failure. Raises GitFailed."""
+    """Fetch what the remote may not have; only that it could not be asked or kept is a failure. Raises GitFailed."""
     fetched = git.run(*_FETCH, *git.counting, "--", remote, refspec, progress=True)
     failed = git.failed(("fetch",), fetched)
-    if fetched.code != 0 and failed.code_of_exit is ExitCode.NETWORK:
+    if fetched.code != 0 and failed.code_of_exit is not ExitCode.ATTENTION:
         raise failed
 
 
@@ -508,11 +508,11 @@ def _clone_aside(work: Work, partial: Path) -> None:
 
 
 def _borrow(work: Work, partial: Path, mirror: Path) -> Loan:
-    """Clone with what the mirror has. Raises GitFailed where it is the remote's fault."""
+    """Clone with what the mirror has. Raises GitFailed where it is the fault of the remote or of a full disk."""
     try:
         words = _run_clone(work, partial, "--reference", str(mirror))
     except GitFailed as error:
-        if error.code_of_exit is ExitCode.NETWORK and str(mirror) not in error.git_says:
+        if error.code_of_exit is not ExitCode.ATTENTION and str(mirror) not in error.git_says:
             raise
         return Loan.BROKEN
     if str(mirror) in words:  # git does without an object file that it cannot read, and complains

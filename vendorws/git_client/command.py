@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vendorws.errors import EnvironmentProblem
-from vendorws.git_client.failures import GitFailed, GitTimedOut, is_passing
+from vendorws.git_client.failures import GitFailed, GitTimedOut, Scene, is_passing
 from vendorws.git_client.processes import NEVER, Command, Finished, Processes
 from vendorws.redaction import redact
 from vendorws.values import dataclass
@@ -108,7 +108,7 @@ class Git:
     def in_time(self, arguments: Sequence[str], finished: Finished) -> Finished:
         """The end of `git ARGUMENTS`, if it came to one. Raises GitTimedOut."""
         if finished.overdue:
-            raise GitTimedOut(_shown(arguments), self.timeout)
+            raise GitTimedOut(_shown(arguments), self.timeout, self.scene)
         return finished
 
     def call(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> str:
@@ -121,7 +121,12 @@ class Git:
     def failed(self, arguments: Sequence[str], finished: Finished) -> GitFailed:
         """What there is to tell of `git ARGUMENTS`, which did not end well; they may be fewer than were run."""
         place = () if self.cwd == self.vendor else ("-C", os.path.relpath(self.cwd))
-        return GitFailed(_shown((*place, *arguments)), finished.code, finished.stderr)
+        return GitFailed(_shown((*place, *arguments)), finished.code, finished.stderr, self.scene)
+
+    @property
+    def scene(self) -> Scene:
+        """Where it is that git fails, if it does."""
+        return Scene(self.cwd)
 
     @property
     def counting(self) -> tuple[str, ...]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.model import Failure
@@ -11,18 +15,48 @@ from vendorws.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """Where git failed: the folder that it ran in."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
 class _Sign:
-    """A failure known by its words, a regular expression that takes either case; the first sign that matches counts."""
+    """A failure known by its words, a regular expression that takes either case; the first sign that matches counts.
+
+    Where the words alone do not tell, `holds` does.
+    """
 
     words: str
     message: str
     hint: str
     exit_code: ExitCode
     passing: bool = False
+    holds: Callable[[re.Match[str], Scene], bool] | None = None
+
+
+_LITTLE = 16 * 2**20  # bytes: git removes some of what it could not write to the end, and there is room again
+
+
+def _lacks_room(said: re.Match[str], scene: Scene) -> bool:
+    """Whether what could not be written, for no reason that git gives, found no room."""
+    if re.search("Permission denied|Read-only file system", said.string):
+        return False
+    try:
+        disk = os.statvfs(scene.folder)
+    except OSError:
+        return False
+    # Some file systems count no files.
+    return disk.f_bavail * disk.f_frsize < _LITTLE or (disk.f_files > 0 and disk.f_favail == 0)
 
 
 _NETWORK = ExitCode.NETWORK
+_ENVIRONMENT = ExitCode.ENVIRONMENT
 _ATTENTION = ExitCode.ATTENTION
+
+_FULL = "the disk is full"
+_MAKE_ROOM = "Make room, then run the command again."
 
 # Ordered: ssh prints the cause first, and git adds "Could not read from remote repository" to every one of them.
 _SIGNS = (
@@ -73,10 +107,10 @@ _SIGNS = (
         _NETWORK,
     ),
     _Sign(
-        r"No space left on device|Disk quota exceeded",
-        "the disk is full",
-        "Make room, then run the command again.",
-        _ATTENTION,
+        r"No space left on device|Disk quota exceeded|Out of diskspace",
+        _FULL,
+        _MAKE_ROOM,
+        _ENVIRONMENT,
     ),
     _Sign(
         r"Unable to create '.*\.lock': File exists",
@@ -115,8 +149,15 @@ _SIGNS = (
         _ATTENTION,
     ),
     _Sign(
-        # git says that it is "unable to write file", and not why.
-        r"Permission denied|Read-only file system|unable to write|cannot create directory",
+        # git says that it is "unable to write file", and not why: a reason would stand behind a colon.
+        r"(unable to write|failed to write|write error)(?!.*: [A-Z])",
+        _FULL,
+        _MAKE_ROOM,
+        _ENVIRONMENT,
+        holds=_lacks_room,
+    ),
+    _Sign(
+        r"Permission denied|Read-only file system|unable to write|failed to write|write error$|cannot create directory",
         "a file could not be written",
         "Check that the disk has room (`df -h vendor`), that it is writable, and who owns vendor/ (`ls -ld vendor`).",
         _ATTENTION,
@@ -145,22 +186,28 @@ _SIGNS = (
 )
 
 
-def _read(stderr: str) -> _Sign | None:
-    return next((sign for sign in _SIGNS if re.search(sign.words, stderr, re.IGNORECASE)), None)
+def _by_words(stderr: str) -> Iterator[tuple[_Sign, re.Match[str]]]:
+    for sign in _SIGNS:
+        said = re.search(sign.words, stderr, re.IGNORECASE | re.MULTILINE)
+        if said is not None:
+            yield sign, said
+
+
+def _read(stderr: str, scene: Scene) -> _Sign | None:
+    return next((sign for sign, said in _by_words(stderr) if sign.holds is None or sign.holds(said, scene)), None)
 
 
 def is_passing(stderr: str) -> bool:
     """Whether git failed for a connection that broke, which may well hold the next time."""
-    sign = _read(stderr)
-    return sign is not None and sign.passing
+    return next((sign.passing for sign, _ in _by_words(stderr)), False)
 
 
 class GitFailed(VendorwsError):
     """A git command failed. `git_says` is what git and ssh printed last, without secrets."""
 
-    def __init__(self, command: str, code: int, stderr: str) -> None:
+    def __init__(self, command: str, code: int, stderr: str, scene: Scene) -> None:
         words = _last_words(stderr)
-        sign = _read(stderr)
+        sign = _read(stderr, scene)
         if sign is not None:
             super().__init__(sign.message, sign.hint)
             self.code_of_exit = sign.exit_code
@@ -175,8 +222,8 @@ class GitFailed(VendorwsError):
 class GitTimedOut(GitFailed):
     """A repository took longer than `--timeout` allows."""
 
-    def __init__(self, command: str, seconds: float) -> None:
-        super().__init__(command, -1, "")
+    def __init__(self, command: str, seconds: float, scene: Scene) -> None:
+        super().__init__(command, -1, "", scene)
         self.message = f"`{redact(command)}` did not finish within {seconds:g} seconds"
         self.hint = "Check the connection, or allow more with --timeout SECONDS."
         self.code_of_exit = ExitCode.NETWORK
@@ -189,8 +236,10 @@ def as_failure(error: Exception) -> Failure:
     if isinstance(error, VendorwsError):
         return Failure(error.message, error.hint, "", error.exit_code)
     assert isinstance(error, OSError)
-    where = f"{error.filename}: " if error.filename else ""
-    return Failure(f"{where}{error.strerror}", "", "", ExitCode.ATTENTION)
+    message = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(message, _MAKE_ROOM, "", ExitCode.ENVIRONMENT)
+    return Failure(message, "", "", ExitCode.ATTENTION)
 
 
 def _last_words(stderr: str) -> str:

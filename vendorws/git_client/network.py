@@ -72,9 +72,9 @@ class Network:
         opened = patiently(self._git.processes, lambda: self._shared.open(destination, ask=ask, deadline=deadline))
         command = f"ssh {destination.host}"
         if opened.overdue:
-            return as_failure(GitTimedOut(command, timeout))
+            return as_failure(GitTimedOut(command, timeout, self._git.scene))
         if opened.code != 0 and not is_passing(opened.stderr):
-            refused = GitFailed(command, opened.code, opened.stderr)
+            refused = GitFailed(command, opened.code, opened.stderr, self._git.scene)
             if refused.code_of_exit is ExitCode.NETWORK:
                 return as_failure(refused)
         return Route(self._shared.command_for(destination), BoundedSemaphore(MOST_SESSIONS))
