@@ -20,7 +20,7 @@ from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed, GitTimedOut, Scene, as_failure, is_passing
 
 NETWORK, ENVIRONMENT, ATTENTION = ExitCode.NETWORK, ExitCode.ENVIRONMENT, ExitCode.ATTENTION
-HERE = Scene(Path.cwd())
+HERE = Scene(Path("/srv/shop/vendor"), Path.cwd())
 
 
 def read(stderr: str, scene: Scene = HERE) -> tuple[str, ExitCode]:
@@ -135,6 +135,35 @@ def test_known_words(stderr: str, message: str, code: ExitCode) -> None:
     assert read(stderr) == (message, code)
 
 
+def hint(stderr: str, vendor: Path) -> str:
+    return GitFailed("git fetch", 128, stderr, Scene(vendor, vendor)).hint
+
+
+def test_the_folder_in_a_hint_is_named_as_it_is_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor = tmp_path / "my shop/vendor"
+    (vendor / "billing").mkdir(parents=True)
+    owned = f"fatal: detected dubious ownership in repository at '{vendor}/billing'\n"
+    for here, typed in ((vendor.parent, "vendor"), (vendor / "billing", ".."), (tmp_path, "'my shop/vendor'")):
+        monkeypatch.chdir(here)
+        assert f"`sudo chown -R $(id -u) {typed}`" in hint(owned, vendor)
+        unwritten = hint("error: unable to create file x: Permission denied\n", vendor)
+        assert f"`df -h {typed}`" in unwritten and f"`ls -ld {typed}`" in unwritten
+
+
+@pytest.mark.parametrize(
+    "words", ["detected dubious ownership in repository at '{}'", "unsafe repository ('{}' is owned by someone else)"]
+)
+def test_whose_repository_belongs_to_another_user(words: str, tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    (tmp_path / "link").symlink_to(tmp_path)
+    scene = Scene(tmp_path / "link/vendor", tmp_path / "link/vendor/billing")
+    for inside in (vendor / "billing", vendor / "billing/lib", Path(".git")):
+        assert read(f"fatal: {words.format(inside)}\n", scene) == ("the checkout belongs to another user", ATTENTION)
+    remote = f"fatal: {words.format(tmp_path / 'the remotes/billing.git')}\n"
+    assert read(remote + LOST, scene) == ("the remote belongs to another user", NETWORK)
+    assert f"--add safe.directory '{tmp_path}/the remotes/billing.git'" in hint(remote + LOST, vendor)
+
+
 CONFIG = "error: failed to write new configuration file /srv/shop/vendor/.billing/.git/config.lock\n"
 
 
@@ -153,11 +182,15 @@ def test_what_could_not_be_written_for_no_reason_found_no_room_where_there_is_no
     stderr: str, is_full: bool, tmp_path: Path
 ) -> None:
     unwritten = ("a file could not be written", ATTENTION)
-    assert read(stderr) == read(stderr, Scene(tmp_path / "gone")) == unwritten
+    assert read(stderr) == read(stderr, Scene(tmp_path, tmp_path / "gone")) == unwritten
     with small_disk_at(tmp_path / "small", "300k") as disk:
-        assert read(stderr, Scene(disk.place)) == (("the disk is full", ENVIRONMENT) if is_full else unwritten)
+        assert read(stderr, Scene(tmp_path, disk.place)) == (
+            ("the disk is full", ENVIRONMENT) if is_full else unwritten
+        )
     with small_disk_at(tmp_path / "of few files", "32m,nr_inodes=1") as disk:
-        assert read(stderr, Scene(disk.place)) == (("the disk is full", ENVIRONMENT) if is_full else unwritten)
+        assert read(stderr, Scene(tmp_path, disk.place)) == (
+            ("the disk is full", ENVIRONMENT) if is_full else unwritten
+        )
 
 
 def test_a_connection_that_broke_while_git_wrote_to_it() -> None:

@@ -1260,6 +1260,27 @@ def test_a_checkout_that_git_cannot_read_fails_alone(project: Project, remotes: 
     assert "bad" in workspace.type("status").stderr
 
 
+def test_what_belongs_to_another_user(
+    project: Project, workspace: Workspace, billing: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remote on a disk that is shared, or a checkout: what is hinted helps where it is typed."""
+    project.require(f"-e git+file://{billing.bare}@main#egg=billing")
+    with monkeypatch.context() as patched:
+        patched.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+        result = workspace.type("sync")
+        assert result.exit_code == 3
+        assert "billing: the remote belongs to another user" in result.stderr and "chown" not in result.stderr
+        (command,) = re.findall("`(git config .*)`", result.stderr)
+        subprocess.run(shlex.split(command), check=True)
+        assert "the remote belongs" not in workspace.type("sync").stdout
+    workspace.ok("sync")
+    (project.root / "app").mkdir()
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    result = workspace.type("status", cwd=project.root / "app")
+    assert result.exit_code == 1 and "the checkout belongs to another user" in result.stdout
+    assert "`sudo chown -R $(id -u) ../vendor`" in result.stderr
+
+
 def test_where_nothing_can_be_written(project: Project, billing: Remote) -> None:
     """A process that may write no byte stands in for a full disk and for a folder of somebody else's."""
     pin(project, billing)

@@ -330,7 +330,7 @@ def _remove_dead_locks(place: Path, since: float) -> None:
             lock.unlink(missing_ok=True)
     for lock in (*locks, _directory(place).private / "index.lock"):
         if lock.exists():
-            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists", Scene(place))
+            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists", Scene(place, place))
 
 
 def _locks_since(place: Path, moment: float) -> list[Path]:

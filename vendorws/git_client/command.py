@@ -126,7 +126,7 @@ class Git:
     @property
     def scene(self) -> Scene:
         """Where it is that git fails, if it does."""
-        return Scene(self.cwd)
+        return Scene(self.vendor, self.cwd)
 
     @property
     def counting(self) -> tuple[str, ...]:

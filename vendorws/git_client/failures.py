@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,16 +17,23 @@ from vendorws.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where git failed: the folder that it ran in."""
+    """Where git failed: the folder of the checkouts, and the folder that it ran in."""
 
+    vendor: Path
     folder: Path
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What a hint may name, as it is typed in a shell from here."""
+        return {"vendor": shlex.quote(os.path.relpath(self.vendor))}
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
     """A failure known by its words, a regular expression that takes either case; the first sign that matches counts.
 
-    Where the words alone do not tell, `holds` does.
+    Where the words alone do not tell, `holds` does. The names in braces in the hint are those of `Scene.typed`, and of
+    groups in the words.
     """
 
     words: str
@@ -51,12 +59,19 @@ def _lacks_room(said: re.Match[str], scene: Scene) -> bool:
     return disk.f_bavail * disk.f_frsize < _LITTLE or (disk.f_files > 0 and disk.f_favail == 0)
 
 
+def _is_elsewhere(said: re.Match[str], scene: Scene) -> bool:
+    """Whether the repository that git names is no checkout."""
+    return not (scene.folder / said["path"]).resolve().is_relative_to(scene.vendor.resolve())
+
+
 _NETWORK = ExitCode.NETWORK
 _ENVIRONMENT = ExitCode.ENVIRONMENT
 _ATTENTION = ExitCode.ATTENTION
 
 _FULL = "the disk is full"
 _MAKE_ROOM = "Make room, then run the command again."
+# The second is how older gits say it.
+_OF_ANOTHER_USER = r"(?:dubious ownership in repository at |unsafe repository \()'(?P<path>.*)'"
 
 # Ordered: ssh prints the cause first, and git adds "Could not read from remote repository" to every one of them.
 _SIGNS = (
@@ -137,9 +152,16 @@ _SIGNS = (
         _ATTENTION,
     ),
     _Sign(
-        r"dubious ownership",
+        _OF_ANOTHER_USER,
+        "the remote belongs to another user",
+        "If you trust them: `git config --global --add safe.directory {path}`",
+        _NETWORK,
+        holds=_is_elsewhere,
+    ),
+    _Sign(
+        _OF_ANOTHER_USER,
         "the checkout belongs to another user",
-        "Run as its owner, give it back with `sudo chown -R $(id -u) vendor`, or add it to git's safe.directory.",
+        "Run as its owner, give it back with `sudo chown -R $(id -u) {vendor}`, or add it to git's safe.directory.",
         _ATTENTION,
     ),
     _Sign(
@@ -159,7 +181,7 @@ _SIGNS = (
     _Sign(
         r"Permission denied|Read-only file system|unable to write|failed to write|write error$|cannot create directory",
         "a file could not be written",
-        "Check that the disk has room (`df -h vendor`), that it is writable, and who owns vendor/ (`ls -ld vendor`).",
+        "Check that the disk has room (`df -h {vendor}`), that it is writable, and who owns it (`ls -ld {vendor}`).",
         _ATTENTION,
     ),
     _Sign(
@@ -193,8 +215,13 @@ def _by_words(stderr: str) -> Iterator[tuple[_Sign, re.Match[str]]]:
             yield sign, said
 
 
-def _read(stderr: str, scene: Scene) -> _Sign | None:
-    return next((sign for sign, said in _by_words(stderr) if sign.holds is None or sign.holds(said, scene)), None)
+def _read(stderr: str, scene: Scene) -> tuple[_Sign, str] | None:
+    """The sign that counts, and its hint with the names that belong there."""
+    for sign, said in _by_words(stderr):
+        if sign.holds is None or sign.holds(said, scene):
+            groups = {name: shlex.quote(value or "") for name, value in said.groupdict().items()}
+            return sign, sign.hint.format(**scene.typed, **groups)
+    return None
 
 
 def is_passing(stderr: str) -> bool:
@@ -207,9 +234,10 @@ class GitFailed(VendorwsError):
 
     def __init__(self, command: str, code: int, stderr: str, scene: Scene) -> None:
         words = _last_words(stderr)
-        sign = _read(stderr, scene)
-        if sign is not None:
-            super().__init__(sign.message, sign.hint)
+        found = _read(stderr, scene)
+        if found is not None:
+            sign, hint = found
+            super().__init__(sign.message, hint)
             self.code_of_exit = sign.exit_code
         else:
             super().__init__(
