@@ -18,6 +18,7 @@ from tests.support.remotes import Remote, Remotes
 from vendorws.errors import ExitCode
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed, GitTimedOut, Scene, as_failure, is_passing
+from vendorws.git_client.urls import ssh_destination
 
 NETWORK, ENVIRONMENT, ATTENTION = ExitCode.NETWORK, ExitCode.ENVIRONMENT, ExitCode.ATTENTION
 HERE = Scene(Path("/srv/shop/vendor"), Path.cwd())
@@ -162,6 +163,31 @@ def test_whose_repository_belongs_to_another_user(words: str, tmp_path: Path) ->
     remote = f"fatal: {words.format(tmp_path / 'the remotes/billing.git')}\n"
     assert read(remote + LOST, scene) == ("the remote belongs to another user", NETWORK)
     assert f"--add safe.directory '{tmp_path}/the remotes/billing.git'" in hint(remote + LOST, vendor)
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "known"),
+    [
+        ("ssh://git@github.com/acme/billing.git", "git@github.com", "github.com"),
+        ("git@github.com:acme/billing.git", "git@github.com", "github.com"),
+        ("ssh://joe:s3cret@git.acme.example:22/x", "-p 22 joe@git.acme.example", "git.acme.example"),
+        ("ssh://git.acme.example:2222/x", "-p 2222 git.acme.example", "'[git.acme.example]:2222'"),
+    ],
+)
+def test_the_server_is_named_in_a_hint(url: str, server: str, known: str) -> None:
+    scene = Scene(HERE.vendor, HERE.folder, ssh_destination(url))
+    for stderr in (UNKNOWN_HOST, "git@10.0.0.1: Permission denied (publickey).\n"):
+        assert f"`ssh -T {server}`" in GitFailed("git fetch", 128, stderr, scene).hint
+    assert f"`ssh-keygen -R {known}`" in GitFailed("git fetch", 128, CHANGED_HOST, scene).hint
+    # Where ssh is configured to call it otherwise, it says so.
+    named = CHANGED_HOST + "Host key for [10.0.0.1]:2200 has changed and you have requested strict checking.\n"
+    assert "`ssh-keygen -R '[10.0.0.1]:2200'`" in GitFailed("git fetch", 128, named, scene).hint
+
+
+def test_the_server_of_a_submodule_is_named_in_a_hint() -> None:
+    scene = Scene(HERE.vendor, HERE.folder, ssh_destination("git@github.com:acme/billing.git"))
+    stderr = f"{UNKNOWN_HOST}{LOST}fatal: clone of 'ssh://git@git.acme.example/x' into submodule path '/srv/x' failed\n"
+    assert "`ssh -T git@git.acme.example`" in GitFailed("git submodule update", 1, stderr, scene).hint
 
 
 CONFIG = "error: failed to write new configuration file /srv/shop/vendor/.billing/.git/config.lock\n"

@@ -22,6 +22,7 @@ from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.ssh_server import HOSTS, PASSPHRASE, SshClient, SshServer
+from tests.support.submodules import add_submodules, record
 from tests.support.terminal import Screen, on_terminal
 from tests.support.workspace import Workspace
 from vendorws.git_client.ssh import socket_folder, ssh_command
@@ -177,6 +178,8 @@ def test_a_key_that_the_host_does_not_know(
         assert "did not accept your ssh key" in failure(result, name)
         assert "git: git@127.0.0.1: Permission denied (publickey" in failure(result, name)
         assert "ssh-add" in failure(result, name)
+        assert "`ssh -T git@github.com`" in failure(result, name)
+    assert result.stderr.count("ssh -T") == 1, "once for the server"
     assert [path.name for path in project.vendor.iterdir() if path.is_dir()] == []
 
 
@@ -190,7 +193,7 @@ def test_an_unknown_host_without_a_terminal_is_a_failure_with_its_hint(
     told = result.json["repositories"][0]["failure"]
     assert told["message"] == "the server's host key is not known yet"
     assert "Host key verification failed." in told["git_says"]
-    assert "on a terminal" in told["hint"] and "ssh -T git@" in told["hint"]
+    assert "on a terminal" in told["hint"] and "`ssh -T git@github.com`" in told["hint"]
     assert not sandbox.known_hosts.exists()
 
 
@@ -202,7 +205,47 @@ def test_a_host_with_another_key_than_the_known_one(
     result = vendorws("sync")
     assert result.exit_code == 3
     assert "the server's host key is not the one that is known" in failure(result, "billing")
-    assert "ssh-keygen -R" in failure(result, "billing")
+    assert "`ssh-keygen -R github.com`" in failure(result, "billing")
+    assert "HOST" not in failure(result, "billing").replace("HOST IDENTIFICATION", "")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_host_and_the_port_are_named_where_no_connection_is_shared(
+    own: bool, project: Project, billing: Remote, vendorws: Vendorws, ssh_client: SshClient, ssh_server: SshServer
+) -> None:
+    """With sharing of the developer's own, or an ssh command of one checkout's own."""
+    url = f"ssh://git@github.com:{ssh_server.port}/acme/billing.git"
+    project.require(f"-e git+{url}@main#egg=billing")
+    if own:
+        vendorws.ok("sync")
+        git(project.checkout("billing"), "config", "core.sshCommand", "ssh -4")
+    else:
+        ssh_client.sandbox.add_ssh_host("Host github.com\n    ControlPath /nowhere/%C\n")
+    ssh_client.know_no_host()
+    result = vendorws("sync")
+    assert f"`ssh -T -p {ssh_server.port} git@github.com`" in failure(result, "billing")
+
+
+def test_a_submodule_on_another_host_names_that_host(
+    project: Project, ssh_remotes: Remotes, vendorws: Vendorws, ssh_client: SshClient, ssh_server: SshServer
+) -> None:
+    billing, lib = ssh_remotes.create("acme/billing"), ssh_remotes.create("acme/lib")
+    add_submodules(billing, lib)
+    there = ssh_server.url("acme/lib", host=HOSTS[1])
+    billing.commit({".gitmodules": f'[submodule "lib"]\n\tpath = lib\n\turl = {there}\n'})
+    project.require(billing.line("main"))
+    # Both are one machine here, which one connection would do for.
+    ssh_client.sandbox.add_ssh_host("Host *\n    ControlPath /nowhere/%C\n")
+    known = ssh_client.sandbox.known_hosts.read_text("utf-8")
+    only_first = "".join(line for line in known.splitlines(keepends=True) if line.startswith(HOSTS[0]))
+    ssh_client.sandbox.known_hosts.write_text(only_first, "utf-8")
+    assert f"`ssh -T git@{HOSTS[1]}`" in failure(vendorws("sync"), "billing"), "when it is cloned"
+    ssh_client.sandbox.known_hosts.write_text(known, "utf-8")
+    vendorws.ok("sync")
+    lib.commit()
+    record(billing, lib)
+    ssh_client.sandbox.known_hosts.write_text(only_first, "utf-8")
+    assert f"`ssh -T git@{HOSTS[1]}`" in failure(vendorws("sync"), "billing"), "when it is moved"
 
 
 @pytest.mark.parametrize("times", [1, 3])

@@ -46,7 +46,8 @@ def bring(crew: Crew, run: str, pin: Pin, look: Finding | Failure, route: Route 
     crew.tell(pin, "cloning" if isinstance(look, Missing | EmptyFolder) else "looking")
     git = crew.git(pin)
     if isinstance(route, Route):
-        git = replace(git.with_environment({"GIT_SSH_COMMAND": route.ssh}), sessions=route.sessions)
+        git = git.with_environment({"GIT_SSH_COMMAND": route.ssh})
+        git = replace(git, sessions=route.sessions, destination=route.destination)
     cache = Cache(crew.options.cache) if crew.options.cache else None
     journey = _Journey(crew, moves.Work(git, pin, run, cache, crew.options.filter), look)
     failure = route if isinstance(route, Failure) else None

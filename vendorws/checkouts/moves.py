@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,7 @@ from vendorws.checkouts.targets import PINNED, kept_at
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed
+from vendorws.git_client.urls import ssh_destination
 from vendorws.model import (
     BringForward,
     Checkout,
@@ -431,7 +433,8 @@ def _clone_submodules(git: Git, *paths: str) -> None:
 def _move_submodule(git: Git, place: Path, commit: str) -> None:
     halfway.take_back(git, place)
     if not has_all_of(git, commit):
-        _fetch_commit(git, "origin", commit)
+        url = git.call("ls-remote", "--get-url", "origin").strip()  # its server may be another
+        _fetch_commit(replace(git, destination=ssh_destination(url)), "origin", commit)
     if find_work(git, place, commit, path=place.name) is not None:
         return  # it came while the fetch took its time, or could not be told before: the next look says so
     start = git.call("rev-parse", "HEAD").strip()
@@ -486,8 +489,6 @@ def clone(work: Work) -> None:
 
 def _at(pin: Pin, name: str) -> Pin:
     """The same pin as if its checkout were called `name`."""
-    from dataclasses import replace
-
     return replace(pin, name=name)
 
 

@@ -204,7 +204,7 @@ class _Foreman:
         if isinstance(look, Failure) or not _will_talk(self.crew, pin, look):
             self.bring(pin, look, None)
         elif isinstance(look, Checkout) and look.ssh_command:
-            self.bring(pin, look, self.network.own_way(look.ssh_command))
+            self.bring(pin, look, self.network.own_way(pin.url, look.ssh_command))
         else:
             self.wait_for_server(pin, look)
         if self.asks and not self.still_looking:

@@ -20,6 +20,7 @@ from pathlib import Path
 from vendorws.errors import EnvironmentProblem
 from vendorws.git_client.failures import GitFailed, GitTimedOut, Scene, is_passing
 from vendorws.git_client.processes import NEVER, Command, Finished, Processes
+from vendorws.git_client.urls import SshDestination
 from vendorws.redaction import redact
 from vendorws.values import dataclass
 
@@ -47,8 +48,8 @@ class Git:
 
     `vendor` is the folder of the checkouts: git never looks for a repository in it or above it. `deadline` is in
     `time.monotonic()` seconds, `timeout` is the span that it came from. `sessions` is entered while the remote is
-    spoken to, so that its server is not asked for too much at once. `watch` is told progress ("receiving
-    12/80"), `trace` each command line.
+    spoken to, so that its server is not asked for too much at once; `destination` is whom ssh talks to then, if it is
+    ssh. `watch` is told progress ("receiving 12/80"), `trace` each command line.
     """
 
     vendor: Path
@@ -58,6 +59,7 @@ class Git:
     timeout: float = 1800.0
     deadline: float = NEVER
     sessions: AbstractContextManager[object] = field(default_factory=nullcontext)
+    destination: SshDestination | None = None
     watch: Callable[[str], None] | None = None
     trace: Callable[[str], None] | None = None
 
@@ -126,7 +128,7 @@ class Git:
     @property
     def scene(self) -> Scene:
         """Where it is that git fails, if it does."""
-        return Scene(self.vendor, self.cwd)
+        return Scene(self.vendor, self.cwd, self.destination)
 
     @property
     def counting(self) -> tuple[str, ...]:

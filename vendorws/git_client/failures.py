@@ -7,9 +7,11 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from vendorws.errors import ExitCode, VendorwsError
+from vendorws.git_client.urls import SshDestination, ssh_destination
 from vendorws.model import Failure
 from vendorws.redaction import redact
 from vendorws.values import dataclass
@@ -17,15 +19,24 @@ from vendorws.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where git failed: the folder of the checkouts, and the folder that it ran in."""
+    """Where git failed: the folder of the checkouts, the folder that it ran in, and whom ssh was to talk to.
+
+    That is None where it is not ssh, or not known.
+    """
 
     vendor: Path
     folder: Path
+    destination: SshDestination | None = None
 
     @property
     def typed(self) -> dict[str, str]:
         """What a hint may name, as it is typed in a shell from here."""
-        return {"vendor": shlex.quote(os.path.relpath(self.vendor))}
+        server = self.destination
+        return {
+            "vendor": shlex.quote(os.path.relpath(self.vendor)),
+            "server": server.typed if server else "git@HOST",
+            "known": shlex.quote(server.known_as) if server else "HOST",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +87,21 @@ _OF_ANOTHER_USER = r"(?:dubious ownership in repository at |unsafe repository \(
 # Ordered: ssh prints the cause first, and git adds "Could not read from remote repository" to every one of them.
 _SIGNS = (
     _Sign(
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*^Host key for (?P<known>\S+) has changed)?",
         "the server's host key is not the one that is known",
-        "Ask whoever runs the server whether its key changed; then `ssh-keygen -R HOST` and connect once by hand.",
+        "Ask whoever runs the server whether its key changed; then `ssh-keygen -R {known}` and connect once by hand.",
         _NETWORK,
     ),
     _Sign(
         r"Host key verification failed|No \S+ host key is known",
         "the server's host key is not known yet",
-        "Run `vendorws sync` on a terminal, or connect once with `ssh -T git@HOST`, and compare the key.",
+        "Run `vendorws sync` on a terminal, or connect once with `ssh -T {server}`, and compare the key.",
         _NETWORK,
     ),
     _Sign(
         r"Permission denied \(|Too many authentication failures|no mutual signature",
         "the server did not accept your ssh key",
-        "Load your key with `ssh-add`, and check that it is registered with the server (`ssh -T git@HOST`).",
+        "Load your key with `ssh-add`, and check that it is registered with the server (`ssh -T {server}`).",
         _NETWORK,
     ),
     _Sign(
@@ -217,11 +228,17 @@ def _by_words(stderr: str) -> Iterator[tuple[_Sign, re.Match[str]]]:
 
 def _read(stderr: str, scene: Scene) -> tuple[_Sign, str] | None:
     """The sign that counts, and its hint with the names that belong there."""
+    submodule = _SUBMODULE.search(stderr)
+    if submodule is not None:  # it may have a server of its own
+        scene = replace(scene, destination=ssh_destination(submodule["url"]))
     for sign, said in _by_words(stderr):
         if sign.holds is None or sign.holds(said, scene):
-            groups = {name: shlex.quote(value or "") for name, value in said.groupdict().items()}
-            return sign, sign.hint.format(**scene.typed, **groups)
+            groups = {name: shlex.quote(text) for name, text in said.groupdict().items() if text is not None}
+            return sign, sign.hint.format(**{**scene.typed, **groups})
     return None
+
+
+_SUBMODULE = re.compile(r"clone of '(?P<url>.*)' into submodule path")
 
 
 def is_passing(stderr: str) -> bool:

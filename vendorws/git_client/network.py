@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,10 +24,13 @@ from vendorws.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a server is reached: the ssh command for git, and how much may be asked of the server at a time."""
+    """How a server is reached: the ssh command for git, how much may be asked of the server at a time, and whom ssh
+    talks to, if it is ssh.
+    """
 
     ssh: str
     sessions: AbstractContextManager[object]
+    destination: SshDestination | None
 
 
 class Network:
@@ -54,12 +58,13 @@ class Network:
                 contact(self._git, url)
         except OSError as error:
             return as_failure(error)
-        return Route(self._command.mute, BoundedSemaphore(MOST_SESSIONS))
+        return Route(self._command.mute, BoundedSemaphore(MOST_SESSIONS), destination)
 
-    def own_way(self, configured: str) -> Route:
-        """For a checkout with an ssh command of its own: nobody else goes that way."""
+    def own_way(self, url: str, configured: str) -> Route:
+        """To `url`, for a checkout with an ssh command of its own: nobody else goes that way."""
         command = ssh_command(os.environ, configured, self._config.ssh_variant)
-        return Route(command.mute, BoundedSemaphore(MOST_SESSIONS))
+        destination = ssh_destination(rewritten(url, self._config.rewrites))
+        return Route(command.mute, BoundedSemaphore(MOST_SESSIONS), destination)
 
     def close(self) -> None:
         """Hang up."""
@@ -70,14 +75,14 @@ class Network:
         timeout = self._git.timeout
         deadline = NEVER if ask else time.monotonic() + timeout
         opened = patiently(self._git.processes, lambda: self._shared.open(destination, ask=ask, deadline=deadline))
-        command = f"ssh {destination.host}"
+        command, scene = f"ssh {destination.host}", replace(self._git.scene, destination=destination)
         if opened.overdue:
-            return as_failure(GitTimedOut(command, timeout, self._git.scene))
+            return as_failure(GitTimedOut(command, timeout, scene))
         if opened.code != 0 and not is_passing(opened.stderr):
-            refused = GitFailed(command, opened.code, opened.stderr, self._git.scene)
+            refused = GitFailed(command, opened.code, opened.stderr, scene)
             if refused.code_of_exit is ExitCode.NETWORK:
                 return as_failure(refused)
-        return Route(self._shared.command_for(destination), BoundedSemaphore(MOST_SESSIONS))
+        return Route(self._shared.command_for(destination), BoundedSemaphore(MOST_SESSIONS), destination)
 
     @cached_property
     def _config(self) -> NetworkConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -44,6 +45,18 @@ class SshDestination:
     def arguments(self) -> tuple[str, ...]:
         """As git puts them on ssh's command line."""
         return ("-p", self.port, self.host) if self.port else (self.host,)
+
+    @property
+    def typed(self) -> str:
+        """The same for a shell, as people type it: without a password."""
+        login, at, host = self.host.rpartition("@")
+        return shlex.join((*self.arguments[:-1], f"{login.partition(':')[0]}{at}{host}"))
+
+    @property
+    def known_as(self) -> str:
+        """Its name in ssh's known_hosts, where ssh is not configured to call it otherwise."""
+        host = self.host.rpartition("@")[2]
+        return host if self.port in (None, "22") else f"[{host}]:{self.port}"
 
 
 _SSH = re.compile(
