@@ -382,10 +382,14 @@ def test_the_command_is_shown_without_secrets() -> None:
 
 
 def test_a_timeout() -> None:
-    timed_out = GitTimedOut("git clone https://joe:secret@h/x", 90, HERE)
-    assert timed_out.message == "`git clone https://joe:****@h/x` did not finish within 90 seconds"
-    assert timed_out.hint == "Check the connection, or allow more with --timeout SECONDS."
+    timed_out = GitTimedOut(90, answered=False)
+    assert timed_out.message == str(timed_out) == "no answer within 90 seconds"
+    assert timed_out.hint == (
+        "Check the network, or allow more: --timeout SECONDS, VENDORWS_TIMEOUT or timeout in [tool.vendorws]."
+    )
     assert (timed_out.code_of_exit, timed_out.git_says) == (NETWORK, "")
+    assert GitTimedOut(1, answered=True).message == "not done within 1 second"
+    assert GitTimedOut(1.5, answered=True).message == "not done within 1.5 seconds"
 
 
 @pytest.mark.parametrize(

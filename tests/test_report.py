@@ -251,6 +251,26 @@ def test_a_server_that_cannot_be_reached_is_explained_once() -> None:
     assert report.failure_lines(outcomes[:3])[0] == "a1, b2, c3: no name"
 
 
+def test_to_allow_more_time_is_hinted_once() -> None:
+    def late(name: str, url: str, message: str) -> Outcome:
+        return outcome(None, pin=other(name, url), failure=Failure(message, "Allow more.", "", ExitCode.NETWORK))
+
+    outcomes = [
+        late("a", "ssh://git@example.test/a", "no answer within 1 second"),
+        late("b", "ssh://git@example.org/b", "not done within 1 second"),
+        outcome(None, pin=other("c"), failure=Failure("no name", "Check.", "fatal: c", ExitCode.NETWORK)),
+        late("d", "ssh://git@example.org/d", "no answer within 1 second"),
+    ]
+    assert report.failure_lines(outcomes) == [
+        "a, d: no answer within 1 second",
+        "b: not done within 1 second",
+        "  Allow more.",
+        "c: no name",
+        "  git: fatal: c",
+        "  Check.",
+    ]
+
+
 def test_what_failed_here_is_told_of_each() -> None:
     full = Failure("the disk is full", "", "", ExitCode.ATTENTION)
     outcomes = [outcome(None, pin=other(name), failure=full) for name in ("a", "b")]

@@ -307,14 +307,28 @@ def test_a_host_that_turns_connections_away_for_a_moment(
     assert ssh_server.connections > 2
 
 
+@pytest.mark.parametrize("there", [False, True])
 def test_a_host_that_never_answers_ends_with_the_timeout(
-    project: Project, billing: Remote, vendorws: Vendorws, ssh_server: SshServer
+    there: bool, project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
 ) -> None:
-    project.require(billing.line("main"))
-    ssh_server.hangs = True
-    result = vendorws("sync", "--timeout", "1")
+    if there:
+        vendorws.ok("sync")
+    ssh_server.delay = 30
+    result = vendorws("sync", "--timeout", "1", "--no-override")
     assert result.exit_code == 3
-    assert "--timeout" in failure(result, "billing")
+    assert result.stdout == (
+        "billing  no answer within 1 second\n"
+        "ledger   no answer within 1 second\n"
+        "search   no answer within 1 second\n"
+        "3 failed\n"
+    )
+    assert " ".join(result.stderr.split()) == (
+        "billing, ledger, search: no answer within 1 second "
+        "Check the network, or allow more: --timeout SECONDS, VENDORWS_TIMEOUT or timeout in [tool.vendorws]."
+    )
+    ssh_server.delay = 0
+    told = vendorws("sync", "--timeout", "1", "-v", env={"GIT_SSH_COMMAND": "sleep 30; ssh"}).stderr
+    assert "+ billing: git ls-remote " in told if there else "+ vendor: git clone " in told
 
 
 def test_one_failure_stops_nobody_and_is_listed_again_at_the_end(

@@ -226,7 +226,8 @@ def _future(step: Move, outcome: Outcome) -> str:
 def failure_lines(outcomes: Iterable[Outcome]) -> list[str]:
     """What went wrong in git's own words, and the next action: once for all repositories that it went wrong for.
 
-    Where a server cannot be reached that is the same for each of its packages.
+    Where a server cannot be reached that is the same for each of its packages, and to allow more time helps with each
+    server that takes long.
     """
     alike: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
@@ -242,6 +243,8 @@ def _cause(pin: Pin, failure: Failure) -> tuple[str, ...]:
     """
     if failure.exit_code is not ExitCode.NETWORK:
         return (pin.name,)
+    if not failure.git_says:  # its time was up
+        return (failure.hint,)
     repository = _ADDRESS.sub("", pin.url).removesuffix(".git")
     says = _MOMENT.sub("", failure.git_says.partition("\n")[0].replace(repository, ""))
     return failure.message, failure.hint, server(pin.url) or pin.url, says
@@ -255,11 +258,17 @@ _MOMENT = re.compile(r" after \d+ (ms|milliseconds)\b|Temporary failure in name 
 def _failure_lines(outcomes: Sequence[Outcome]) -> list[str]:
     failure = outcomes[0].failure
     assert failure is not None
-    names = [outcome.pin.name for outcome in outcomes]
-    about = ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+    about: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        about.setdefault(outcome.failure.message if outcome.failure else "", []).append(outcome.pin.name)
+    heads = [f"{_some(names)}: {message}" for message, names in about.items()]
     says = [f"  git: {line}" for line in failure.git_says.splitlines()]
     hint = [f"  {failure.hint}"] if failure.hint else []
-    return [visible(line) for line in (f"{about}: {failure.message}", *says, *hint)]
+    return [visible(line) for line in (*heads, *says, *hint)]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
 def waiting_lines(outcomes: Sequence[Outcome]) -> list[str]:

@@ -115,7 +115,7 @@ class Begun:
         Where a checkout is at its target, git need not be asked anything else.
         """
         git = self.git if waiting else replace(self.git, processes=NO_PROCESSES, trace=None)
-        status = _tolerant(git, self.path, git.in_time(_STATUS, status))
+        status = _tolerant(git, self.path, git.in_time(status))
         if status.code != 0:
             if "not a git repository" in status.stderr:
                 return Broken("git does not take it for a repository")

@@ -93,7 +93,13 @@ class Git:
     def _run_once(
         self, arguments: Sequence[str], stdin: str | None, watch: Callable[[str], None] | None = None
     ) -> Finished:
-        return self.in_time(arguments, self.processes.run(self.command(*arguments, stdin=stdin, watch=watch)))
+        command = self.command(*arguments, stdin=stdin, watch=watch)
+        # Whoever fetches has asked first, or cloned. A clone that is not watched says nothing: what it stores tells.
+        answered = [arguments[0] not in ("ls-remote", "clone")]
+        if arguments[0] == "clone":
+            packs = self.cwd / arguments[-1] / ".git/objects/pack"
+            command = replace(command, on_overdue=lambda: answered.append(any(packs.glob("*"))))
+        return self.in_time(self.processes.run(command), answered=any(answered))
 
     def command(self, *arguments: str, stdin: str | None = None, watch: Callable[[str], None] | None = None) -> Command:
         """`git ARGUMENTS` as a program that is about to be run; `watch` is told progress."""
@@ -107,10 +113,10 @@ class Git:
             on_stderr=None if watch is None else _Progress(watch).read,
         )
 
-    def in_time(self, arguments: Sequence[str], finished: Finished) -> Finished:
-        """The end of `git ARGUMENTS`, if it came to one. Raises GitTimedOut."""
+    def in_time(self, finished: Finished, *, answered: bool = True) -> Finished:
+        """The end of a git, if it came to one; `answered` says whether the remote has. Raises GitTimedOut."""
         if finished.overdue:
-            raise GitTimedOut(_shown(arguments), self.timeout, self.scene)
+            raise GitTimedOut(self.timeout, answered=answered)
         return finished
 
     def call(self, *arguments: str, stdin: str | None = None, progress: bool = False) -> str:

@@ -265,13 +265,16 @@ class GitFailed(VendorwsError):
 
 
 class GitTimedOut(GitFailed):
-    """A repository took longer than `--timeout` allows."""
+    """A repository took longer than `--timeout` allows; `answered` says whether its server has, so far."""
 
-    def __init__(self, command: str, seconds: float, scene: Scene) -> None:
-        super().__init__(command, -1, "", scene)
-        self.message = f"`{redact(command)}` did not finish within {seconds:g} seconds"
-        self.hint = "Check the connection, or allow more with --timeout SECONDS."
-        self.code_of_exit = ExitCode.NETWORK
+    def __init__(self, seconds: float, *, answered: bool) -> None:
+        span = "1 second" if seconds == 1 else f"{seconds:g} seconds"
+        VendorwsError.__init__(
+            self,
+            f"{'not done' if answered else 'no answer'} within {span}",
+            "Check the network, or allow more: --timeout SECONDS, VENDORWS_TIMEOUT or timeout in [tool.vendorws].",
+        )
+        self.code_of_exit, self.git_says = ExitCode.NETWORK, ""
 
 
 def as_failure(error: Exception) -> Failure:

@@ -75,11 +75,11 @@ class Network:
         timeout = self._git.timeout
         deadline = NEVER if ask else time.monotonic() + timeout
         opened = patiently(self._git.processes, lambda: self._shared.open(destination, ask=ask, deadline=deadline))
-        command, scene = f"ssh {destination.host}", replace(self._git.scene, destination=destination)
         if opened.overdue:
-            return as_failure(GitTimedOut(command, timeout, scene))
+            return as_failure(GitTimedOut(timeout, answered=False))
         if opened.code != 0 and not is_passing(opened.stderr):
-            refused = GitFailed(command, opened.code, opened.stderr, scene)
+            scene = replace(self._git.scene, destination=destination)
+            refused = GitFailed(f"ssh {destination.host}", opened.code, opened.stderr, scene)
             if refused.code_of_exit is ExitCode.NETWORK:
                 return as_failure(refused)
         return Route(self._shared.command_for(destination), BoundedSemaphore(MOST_SESSIONS), destination)

@@ -46,8 +46,9 @@ class Finished:
 class Command:
     """A program to run: its words, what is added to its environment, and what it is told.
 
-    `deadline` is in `time.monotonic()` seconds. `on_stderr` is told what comes on stderr as it comes. With
-    `on_our_terminal` the program may ask questions; nothing else should run meanwhile.
+    `deadline` is in `time.monotonic()` seconds; `on_overdue` is called when it has passed, before the program is ended.
+    `on_stderr` is told what comes on stderr as it comes. With `on_our_terminal` the program may ask questions; nothing
+    else should run meanwhile.
     """
 
     words: Sequence[str]
@@ -55,6 +56,7 @@ class Command:
     deadline: float = NEVER
     stdin: str | None = None
     on_stderr: Callable[[bytes], None] | None = None
+    on_overdue: Callable[[], None] | None = None
     on_our_terminal: bool = False
 
 
@@ -280,12 +282,18 @@ class Hearing:
             return False  # what is in the pipes is read before the next look
         if time.monotonic() < self.deadline:
             return False
-        if not self.has_left:
-            self.program.end(signal.SIGKILL if self.overdue else signal.SIGTERM)
-        if self.has_left or self.overdue:
+        if self.has_left:
             return True
+        if self.overdue:
+            self.program.end(signal.SIGKILL)
+            return True
+        self._time_is_up()
+        self.program.end(signal.SIGTERM)
         self.overdue, self.deadline = True, time.monotonic() + _GRACE
         return False
+
+    def _time_is_up(self) -> None:
+        """The program is about to be ended; a look at what it has done so far must come first."""
 
     def finish(self) -> Finished:
         """How it ended, and what it said."""
@@ -308,7 +316,7 @@ class _Conversation(Hearing):
     def __init__(self, program: Program, command: Command, selector: selectors.BaseSelector) -> None:
         super().__init__(program, selector, command.deadline)
         self._unsaid = (command.stdin or "").encode("utf-8", "surrogateescape")
-        self._on_stderr = command.on_stderr
+        self._on_stderr, self._on_overdue = command.on_stderr, command.on_overdue
         if program.stdin is not None:
             self._attend(program.stdin, selectors.EVENT_WRITE, self._speak)
 
@@ -317,6 +325,10 @@ class _Conversation(Hearing):
         if chunk and descriptor == self.program.stderr and self._on_stderr is not None:
             self._on_stderr(chunk)
         return chunk
+
+    def _time_is_up(self) -> None:
+        if self._on_overdue is not None:
+            self._on_overdue()
 
     def _speak(self, descriptor: int) -> None:
         """Say a part that fits; there is no more to say to a program that does not listen."""

@@ -28,9 +28,9 @@ def run_each(
 ) -> Iterator[tuple[_Key, Finished]]:
     """Run them, so many at a time, and give each back with its key as it ends. Raises Stopped, OSError.
 
-    It is for programs that only speak: their `stdin`, `on_stderr` and `on_our_terminal` are not heeded. One that a
-    signal ended has the code that a shell gives it, 128 and the signal. `commands` is read little further than there is
-    room for; all of it happens on the thread that asks.
+    It is for programs that only speak: their `stdin`, `on_stderr`, `on_overdue` and `on_our_terminal` are not heeded.
+    One that a signal ended has the code that a shell gives it, 128 and the signal. `commands` is read little further
+    than there is room for; all of it happens on the thread that asks.
     """
     waiting = iter(commands)
     shells: list[_Shell[_Key]] = []
