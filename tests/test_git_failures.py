@@ -44,6 +44,11 @@ CHANGED_HOST = """\
 IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
 Host key verification failed.
 """
+COMMIT = "1234567890" * 4
+IN_A_SUBMODULE = (
+    f"fatal: Fetched in submodule path 'lib/inner', but it did not contain {COMMIT}. "
+    "Direct fetching of that commit failed.\n"
+)
 GITLAB = """\
 remote: ========================================================================
 remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.
@@ -126,6 +131,22 @@ remote: ========================================================================
         (
             "fatal: could not create work tree dir 'x': Read-only file system\n",
             "a file could not be written",
+            ATTENTION,
+        ),
+        (
+            f"fatal: remote error: upload-pack: not our ref {COMMIT}\n{IN_A_SUBMODULE}",
+            "submodule lib/inner lacks its recorded commit 1234567890 on its remote",
+            ATTENTION,
+        ),
+        (
+            f"error: Server does not allow request for unadvertised object {COMMIT}\n{IN_A_SUBMODULE}",
+            "submodule lib/inner lacks its recorded commit 1234567890 on its remote",
+            ATTENTION,
+        ),
+        (f"fatal: early EOF\n{IN_A_SUBMODULE}", "the connection was lost", NETWORK),
+        (
+            f"fatal: remote error: upload-pack: not our ref {COMMIT}\n",
+            "the remote has no such branch, tag or commit",
             ATTENTION,
         ),
         ("fatal: bad object HEAD\n", "`git fetch` ended with 128", ATTENTION),

@@ -187,6 +187,50 @@ def test_submodules_come_along_as_with_pip(project: Project, remotes: Remotes, w
     assert outcome.verdict is not None and outcome.verdict.state is State.IN_SYNC
 
 
+def record_what_nobody_pushed(remote: Remote, library: Remote) -> str:
+    """Record a commit of a submodule that its remote does not have, and return its id."""
+    commit = library.commit()
+    record(remote, library)
+    library.rewrite()
+    git(library.bare, "gc", "--quiet", "--prune=now")
+    return commit
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_submodule_whose_recorded_commit_nobody_pushed(
+    there: bool, project: Project, remotes: Remotes, workspace: Workspace, billing: Remote
+) -> None:
+    """The pin is right, and is not to be blamed. Once a commit is recorded that is there, all is well."""
+    lib = remotes.create("acme/lib")
+    add_submodules(billing, lib)
+    checkout = pin(project, billing)
+    if there:
+        workspace.ok("sync")
+    commit = record_what_nobody_pushed(billing, lib)
+    result = workspace.type("sync")
+    assert result.exit_code == 1
+    assert f"submodule lib lacks its recorded commit {commit[:10]} on its remote" in result.stdout
+    assert "has to push it there" in result.stderr and "requirements.txt" not in result.stderr
+    record(billing, lib)
+    workspace.ok("sync")
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_submodule_of_a_submodule_is_named_by_its_path(
+    there: bool, project: Project, remotes: Remotes, workspace: Workspace, billing: Remote
+) -> None:
+    middle, lib = remotes.create("acme/middle"), remotes.create("acme/lib")
+    add_submodules(middle, lib)
+    add_submodules(billing, middle)
+    pin(project, billing)
+    if there:
+        workspace.ok("sync")
+    record_what_nobody_pushed(middle, lib)
+    record(billing, middle)
+    assert "submodule middle/lib lacks its recorded commit" in workspace.type("sync").stdout
+
+
 def test_an_empty_folder_is_taken(project: Project, workspace: Workspace, billing: Remote) -> None:
     """Docker makes one for each mount whose source is missing."""
     checkout = pin(project, billing)

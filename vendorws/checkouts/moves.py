@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from vendorws.checkouts import halfway, rescue
 from vendorws.checkouts.cache import Cache, Loan, take_over
@@ -27,7 +27,7 @@ from vendorws.checkouts.submodules import RECORDED, RECORDED_IF_ANY, find_work
 from vendorws.checkouts.targets import PINNED, kept_at
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.command import Git
-from vendorws.git_client.failures import GitFailed
+from vendorws.git_client.failures import CommitNotPushed, GitFailed
 from vendorws.git_client.urls import ssh_destination
 from vendorws.model import (
     BringForward,
@@ -435,6 +435,8 @@ def _move_submodule(git: Git, place: Path, commit: str) -> None:
     if not has_all_of(git, commit):
         url = git.call("ls-remote", "--get-url", "origin").strip()  # its server may be another
         _fetch_commit(replace(git, destination=ssh_destination(url)), "origin", commit)
+        if not has_all_of(git, commit):
+            raise CommitNotPushed(PurePath(*place.relative_to(git.vendor).parts[1:]), commit)
     if find_work(git, place, commit, path=place.name) is not None:
         return  # it came while the fetch took its time, or could not be told before: the next look says so
     start = git.call("rev-parse", "HEAD").strip()

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.urls import SshDestination, ssh_destination
@@ -44,7 +44,7 @@ class _Sign:
     """A failure known by its words, a regular expression that takes either case; the first sign that matches counts.
 
     Where the words alone do not tell, `holds` does. The names in braces in the hint are those of `Scene.typed`, and of
-    groups in the words.
+    groups in the words; the latter may be in the message, too.
     """
 
     words: str
@@ -81,6 +81,8 @@ _ATTENTION = ExitCode.ATTENTION
 
 _FULL = "the disk is full"
 _MAKE_ROOM = "Make room, then run the command again."
+_LACKING = "submodule {path} lacks its recorded commit {commit:.10} on its remote"
+_PUSH_IT = "Whoever recorded that commit has to push it there; then run the command again."
 # The second is how older gits say it.
 _OF_ANOTHER_USER = r"(?:dubious ownership in repository at |unsafe repository \()'(?P<path>.*)'"
 
@@ -196,6 +198,14 @@ _SIGNS = (
         _ATTENTION,
     ),
     _Sign(
+        # What git could not fetch for another reason says so first.
+        r"(not our ref|not valid|unadvertised object)[\s\S]*"
+        r"Fetched in submodule path '(?P<path>.*)', but it did not contain (?P<commit>[0-9a-f]+)",
+        _LACKING,
+        _PUSH_IT,
+        _ATTENTION,
+    ),
+    _Sign(
         r"Remote branch .* not found|couldn't find remote ref|did not match any file\(s\) known to git"
         r"|not our ref|no such remote ref",
         "the remote has no such branch, tag or commit",
@@ -226,15 +236,16 @@ def _by_words(stderr: str) -> Iterator[tuple[_Sign, re.Match[str]]]:
             yield sign, said
 
 
-def _read(stderr: str, scene: Scene) -> tuple[_Sign, str] | None:
-    """The sign that counts, and its hint with the names that belong there."""
+def _read(stderr: str, scene: Scene) -> _Sign | None:
+    """The sign that counts, with the names in its message and its hint that belong there."""
     submodule = _SUBMODULE.search(stderr)
     if submodule is not None:  # it may have a server of its own
         scene = replace(scene, destination=ssh_destination(submodule["url"]))
     for sign, said in _by_words(stderr):
         if sign.holds is None or sign.holds(said, scene):
-            groups = {name: shlex.quote(text) for name, text in said.groupdict().items() if text is not None}
-            return sign, sign.hint.format(**{**scene.typed, **groups})
+            groups = {name: text for name, text in said.groupdict().items() if text is not None}
+            typed = {**scene.typed, **{name: shlex.quote(text) for name, text in groups.items()}}
+            return replace(sign, message=sign.message.format(**groups), hint=sign.hint.format(**typed))
     return None
 
 
@@ -251,10 +262,9 @@ class GitFailed(VendorwsError):
 
     def __init__(self, command: str, code: int, stderr: str, scene: Scene) -> None:
         words = _last_words(stderr)
-        found = _read(stderr, scene)
-        if found is not None:
-            sign, hint = found
-            super().__init__(sign.message, hint)
+        sign = _read(stderr, scene)
+        if sign is not None:
+            super().__init__(sign.message, sign.hint)
             self.code_of_exit = sign.exit_code
         else:
             super().__init__(
@@ -275,6 +285,14 @@ class GitTimedOut(GitFailed):
             "Check the network, or allow more: --timeout SECONDS, VENDORWS_TIMEOUT or timeout in [tool.vendorws].",
         )
         self.code_of_exit, self.git_says = ExitCode.NETWORK, ""
+
+
+class CommitNotPushed(GitFailed):
+    """The remote of a submodule, `path` in its checkout, does not have the commit that is recorded for it."""
+
+    def __init__(self, path: PurePath, commit: str) -> None:
+        VendorwsError.__init__(self, _LACKING.format(path=path, commit=commit), _PUSH_IT)
+        self.code_of_exit, self.git_says = ExitCode.ATTENTION, ""
 
 
 def as_failure(error: Exception) -> Failure:
