@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -229,3 +231,39 @@ def test_a_program_on_our_terminal_is_ended_alone(tmp_path: Path) -> None:
     processes = Processes()
     finished = shell(processes, f"{NOTE}; sleep 60", tmp_path, on_our_terminal=True, deadline=time.monotonic() + 0.3)
     assert finished.overdue and finished.code == -signal.SIGTERM
+
+
+# -- Ctrl-C at the worst moment --------------------------------------------------------------------------------
+
+_INTERRUPTED = """
+import os, signal, sys
+from vendorws.git_client.processes import Command, Processes
+from vendorws.git_client.shells import run_each
+from vendorws.interrupts import heed_once
+
+heed_once()
+spawn = os.posix_spawnp
+
+def spawn_and_be_interrupted(*args, **how):
+    pid = spawn(*args, **how)
+    os.kill(os.getpid(), signal.SIGINT)
+    print(pid, flush=True)
+    return pid
+
+os.posix_spawnp = spawn_and_be_interrupted
+command = Command(["sleep", "600"], {})
+try:
+    list(run_each(Processes(), [("it", command)], at_a_time=1)) if sys.argv[1] == "shells" else Processes().run(command)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("by", ["itself", "shells"])
+def test_a_program_that_has_just_started_ends_with_us(by: str) -> None:
+    """Between its start and our knowing of it there is a moment, which is long where the machine is busy."""
+    told = subprocess.run([sys.executable, "-c", _INTERRUPTED, by], capture_output=True, text=True, check=False)
+    pid, said = told.stdout.split()
+    assert said == "interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)

@@ -6,14 +6,17 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from vendorws.exit_code import ExitCode
 
 _DEAF = 3.0  # seconds in which everything that is to be done after an interrupt has been done
 _last = float("-inf")
+_is_postponed = _was_missed = False
 
 
 def heed_once() -> None:
@@ -43,8 +46,31 @@ def _leave() -> None:
         os._exit(ExitCode.INTERRUPTED)
 
 
+@contextmanager
+def postponed() -> Iterator[None]:
+    """An interrupt that comes in here is heeded when it ends, so that what was begun in here is known to who ends it.
+
+    It is for a moment of the main thread, and cannot be nested; no other thread is interrupted.
+    """
+    global _is_postponed, _was_missed
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _is_postponed = True
+    try:
+        yield
+    finally:
+        _is_postponed = False
+        if _was_missed:
+            _was_missed = False
+            raise KeyboardInterrupt
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    global _last
+    global _last, _was_missed
     before, _last = _last, time.monotonic()
-    if _last - before > _DEAF:
+    if _last - before <= _DEAF:
+        return
+    if not _is_postponed:
         raise KeyboardInterrupt
+    _was_missed = True

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from vendorws.interrupts import postponed
 from vendorws.values import dataclass
 
 NEVER = float("inf")
@@ -80,11 +81,18 @@ class Processes:
 
     def run(self, command: Command) -> Finished:
         """Run it to its end, or to its deadline. Raises Stopped, OSError."""
-        program = self.start(command)
+        program: Program | None = None
         try:
+            with postponed():  # else Ctrl-C may come when it has started and nobody knows it yet
+                program = self.start(command)
             finished = self._hear_out(program, command)
+        except BaseException:
+            if program is not None:
+                program.drop()
+            raise
         finally:
-            self.forget(program)
+            if program is not None:
+                self.forget(program)
         if self.stopped:
             raise Stopped
         return finished
@@ -92,14 +100,10 @@ class Processes:
     def _hear_out(self, program: Program, command: Command) -> Finished:
         with selectors.PollSelector() as selector:
             conversation = _Conversation(program, command, selector)
-            try:
-                # What a program that was stopped has put into the background may keep its outputs open.
-                while not (conversation.is_over() or (self.stopped and program.has_ended())):
-                    for ready, _ in selector.select(patience(conversation.deadline)):
-                        ready.data(ready.fd)
-            except BaseException:
-                conversation.cut_off()
-                raise
+            # What a program that was stopped has put into the background may keep its outputs open.
+            while not (conversation.is_over() or (self.stopped and program.has_ended())):
+                for ready, _ in selector.select(patience(conversation.deadline)):
+                    ready.data(ready.fd)
             return conversation.finish()
 
     def pause(self, seconds: float) -> None:
@@ -198,6 +202,12 @@ class Program:
                 os.killpg(self.pid, how)  # what it started may outlive it
             elif self._code is None:
                 os.kill(self.pid, how)
+
+    def drop(self) -> None:
+        """End it and everything that it started, where it has not ended of itself; nobody wants to hear the rest."""
+        if not self.has_left():
+            self.end(signal.SIGKILL)
+        self.wait()
 
     def wait(self) -> int:
         """Its exit code, or the signal that ended it as a negative number. Ends the conversation."""
@@ -305,8 +315,7 @@ class Hearing:
 
     def cut_off(self) -> None:
         """End the program; nobody wants to hear the rest."""
-        if not self.has_left:
-            self.program.end(signal.SIGKILL)
+        self.program.drop()
         self.finish()
 
 

@@ -17,6 +17,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from vendorws.git_client.processes import NEVER, Command, Finished, Hearing, Processes, Stopped, patience
+from vendorws.interrupts import postponed
 
 _Key = TypeVar("_Key")
 
@@ -43,8 +44,9 @@ def run_each(
                     return
                 shell = min(free, key=lambda shell: len(shell.told), default=None)
                 if shell is None or (shell.told and len(shells) < at_a_time):
-                    shell = _Shell(processes, selector)
-                    shells.append(shell)
+                    with postponed():  # for the one who cuts them all off
+                        shell = _Shell(processes, selector)
+                        shells.append(shell)
                 shell.tell(*command)
 
         try:
