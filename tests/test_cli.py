@@ -406,6 +406,15 @@ def test_completion_in_other_shells(
     assert ran.stdout == offered
 
 
+def test_what_a_pin_names_is_offered_without_what_a_terminal_would_act_upon(project: Project, billing: Remote) -> None:
+    project.require(billing.line("\u202emain"))
+    typed = {"_VENDORWS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    environment = merged({**typed, "_TYPER_COMPLETE_ARGS": "vendorws sync bi"})
+    script = Path(sys.executable).with_name("vendorws")
+    ran = subprocess.run([script], cwd=project.root, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == "billing\t\\u202emain\n"
+
+
 @pytest.mark.parametrize("line", ["-e git+ssh://git@github.com/a/b.git", "-r none.txt"])
 def test_completion_never_complains(project: Project, line: str) -> None:
     project.require(line)

@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkouts import snapshot
-from tests.support.command import Result, Vendorws
+from tests.support.command import COMMAND, Result, Vendorws
 from tests.support.git import git
 from tests.support.here import Here, type_in_shell
 from tests.support.project import Project
 from tests.support.remotes import Remote, Remotes
 from tests.support.sandbox import Sandbox
+from tests.support.terminal import on_terminal
 from tests.support.workspace import tree
 
 
@@ -537,6 +538,100 @@ def test_a_repository_whose_answer_never_ends(scene: Scene, remotes: Remotes) ->
     assert scene.run("sync").exit_code == 0
     assert scene.run("sync").exit_code == 0
     assert time.monotonic() - start < 60
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------
+
+ODD = "x\x1b]0;theirs\x07"
+"""A name that gives the terminal's window another one."""
+
+
+def test_what_a_server_says_while_it_sends(scene: Scene, billing: Remote) -> None:
+    counts = r"printf 'Counting objects:  50%% (1/2), \033]0;theirs\007\r' >&2; sleep 0.2"
+    hook = scene.proof.with_name("hook")
+    hook.write_text(f'#!/bin/sh\nfor i in 1 2 3; do {counts}; done\nexec "$@"\n')
+    hook.chmod(0o755)
+    scene.sandbox.add_git_config(f"[uploadpack]\n\tpackObjectsHook = {hook}\n")
+    scene.project.require(billing.line("main"))
+    screen = on_terminal([*COMMAND, "sync"], cwd=scene.project.root, columns=100)
+    assert screen.exit_code == 0, screen.text
+    assert r"\x1b]0;theirs\x07" in screen.text, "the server's words were shown"
+    assert "\x1b]" not in screen.raw
+
+
+def test_a_submodule_in_a_git_command(scene: Scene, billing: Remote, remotes: Remotes) -> None:
+    library = remotes.create("acme/lib")
+    scene.project.require(billing.line("main"))
+    billing.branch("main", at="v1.0")
+    scene.run("sync")
+    push_tree(billing, submodule(path=f'"{ODD}"'), ODD, library.head())
+    assert r"+ billing: git submodule update" in scene.run("sync", "-v").stderr
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    "config",
+    [
+        "'{odd}' = 1",
+        "requirements = ['{odd}']",
+        "cache = '{odd}'",
+        "python-version = '{odd}'",
+        "platform = '{odd}'",
+        "[tool.vendorws.services.'{odd}']\nodd = 1",
+        "[tool.vendorws.services.'{odd}']\nsrc = '/site/vendor'",
+        "[tool.vendorws.services.app]\nsrc = '/{odd}'",
+    ],
+)
+def test_names_in_the_configuration(config: str, scene: Scene, billing: Remote) -> None:
+    (scene.project.root / ODD).write_text("")
+    scene.project.require(billing.line("main"))
+    scene.project.write("docker-compose.yml", "services:\n  app:\n    build: .\n")
+    spelt = config.replace("'", '"').format(odd=r"x\u001b]0;theirs\u0007")
+    scene.project.write("pyproject.toml", f"[tool.vendorws]\n{spelt}\n")
+    for command in ("sync", "status", "list", "override", "keyless", "undo"):
+        assert_readable(Here(scene.project.root)(command))
+
+
+def test_names_in_a_compose_file(scene: Scene, billing: Remote) -> None:
+    """Of services, folders and Dockerfiles, which the override and the build without a key are told for."""
+    odd = r"x\e]0;theirs\a"
+    scene.project.require(billing.line("main"))
+    scene.project.write("docker-compose.yml", f'services:\n  "{odd}":\n    build: "./{odd}"\n')
+    scene.project.write(f"{ODD}/Dockerfile", "FROM python:3.12\nRUN pip install -r requirements.txt --src /src\n")
+    scene.run("sync", "--no-override")
+    for command in (("override",), ("override", "--check"), ("keyless",), ("init", "-n")):
+        said = Here(scene.project.root)(*command)
+        assert_readable(said)
+        assert "theirs" in said.stdout + said.stderr or command[0] == "init", said
+
+
+def test_the_name_of_the_project(scene: Scene, billing: Remote) -> None:
+    inside = scene.project.root / ODD / "docs"
+    inside.mkdir(parents=True)
+    scene.project.require(billing.line("main"), file=f"{ODD}/requirements.txt")
+    for cwd, command in (
+        (inside, ("status",)),
+        (scene.project.root, ("sync", "--project", ODD)),
+        (scene.project.root, ("sync", "--project", f"{ODD}/none")),
+        (inside.parent, ("sync", "-r", f"{ODD}.txt")),
+    ):
+        assert_readable(Here(cwd)(*command))
+
+
+def test_an_image_that_is_read(scene: Scene) -> None:
+    (scene.project.root / f"{ODD}.tar").write_bytes(bytes(1024))
+    screen = on_terminal([*COMMAND, "audit", f"{ODD}.tar"], cwd=scene.project.root)
+    assert "reading x" in screen.text
+    assert "\x1b]" not in screen.raw
+
+
+def test_a_diff(scene: Scene) -> None:
+    """On a terminal; elsewhere it is a patch, which has to be as the file is. Tabs are no danger."""
+    scene.project.require()
+    scene.project.write(".gitignore", f"{ODD}\n\ttabs\n")
+    screen = on_terminal([*COMMAND, "init", "--dry-run"], cwd=scene.project.root)
+    assert r" x\x1b]0;theirs\x07" in screen.text and "\x1b]" not in screen.raw
+    assert "        tabs" in screen.text
 
 
 # -- links and other things where files should be --------------------------------------------------------------

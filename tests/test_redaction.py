@@ -10,7 +10,7 @@ from tests.support.project import Project
 from tests.support.remotes import Remotes
 from tests.support.sandbox import Sandbox
 from tests.support.workspace import Workspace
-from vendorws.redaction import redact
+from vendorws.redaction import presentable, redact
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,27 @@ def test_redact(text: str, shown: str) -> None:
     assert redact(shown) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;mine\x07 \x9b2J \x7f \u202egpj", r"\x1b]0;mine\x07 \x9b2J \x7f \u202egpj"),
+        ("a\tb\rc", r"a\tb\rc"),
+        ("one\n  two\n", "one\n  two\n"),
+        ("C:\\x1b", "C:\\x1b"),
+        ("https://joe:to\x1bken@host\x1b and\nhttps://token@host", "https://joe:****@host\\x1b and\nhttps://****@host"),
+        ("機能 ünï", "機能 ünï"),
+        ("", ""),
+    ],
+)
+def test_presentable(text: str, shown: str) -> None:
+    assert presentable(text) == shown
+    assert presentable(shown) == shown, "nothing is escaped twice"
+
+
 @pytest.mark.parametrize("text", ["a" * 200_000 + "://", "https://" + "a" * 200_000, "a://" * 50_000, "@" * 100_000])
 def test_it_takes_no_time_whatever_the_text(text: str) -> None:
     start = time.thread_time()
-    redact(text)
+    presentable(text)
     assert time.thread_time() - start < 2
 
 

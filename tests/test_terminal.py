@@ -91,6 +91,25 @@ def test_long_lines_are_not_broken() -> None:
     assert out.getvalue().count("\n") == 1
 
 
+def test_what_a_terminal_would_act_upon_is_shown_and_not_done() -> None:
+    out = Glass()
+    screen = Screen(out, "always")
+    screen.print("\x1b]0;mine\x07", Text("\x1b[2J", style="red"), r"C:\x1b", sep="\n", style="dim")
+    print_wrapped(screen, "https://joe:secret@host \x1b[2J")
+    say(screen, "\x1b]0;mine\x07", "git \x1b]0;mine\x07")
+    print_rows(screen, [row(at="\x1b[2J")])
+    assert plain(out.getvalue()).splitlines() == [
+        r"\x1b]0;mine\x07",
+        r"\x1b[2J",
+        r"C:\x1b",
+        r"https://joe:****@host \x1b[2J",
+        r"\x1b]0;mine\x07",
+        r"  git \x1b]0;mine\x07",
+        r"billing  main  \x1b[2J  in sync",
+    ]
+    assert "\x1b]" not in out.getvalue() and "\x1b[2J" not in out.getvalue()
+
+
 # -- rows ------------------------------------------------------------------------------------------------------
 
 ROWS = [
@@ -252,6 +271,12 @@ def test_live_progress_has_a_line_for_each_repository_at_work(clock: list[float]
     progress.finished(Outcome(pin("billing"), (), None, None, None, 5.0))
     progress.finished(Outcome(pin("never-seen-at-work"), (), None, None, None, 0.0))
     assert drawn(progress) == ["  crypto-box  looking  3s", "2 of 3 repositories"]
+
+
+def test_live_progress_shows_what_a_server_would_have_the_terminal_do(clock: list[float]) -> None:
+    progress = LiveProgress(Screen(Glass()), 1)
+    progress.progress(pin("billing"), "counting 5/20 \x1b]0;mine\x07")
+    assert drawn(progress)[0] == r"  billing  counting 5/20 \x1b]0;mine\x07  0s"
 
 
 def test_live_progress_keeps_within_the_screen(clock: list[float]) -> None:

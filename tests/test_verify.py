@@ -346,6 +346,12 @@ def test_a_line_for_each_package_and_the_command_below_it() -> None:
     assert list(lines(())) == []
 
 
+def test_names_that_a_terminal_would_act_upon_line_up_as_they_are_shown() -> None:
+    odd = replace(BILLING, service="\x1b[2J")
+    heads = [line.partition(THERE)[0] for line, _ in lines([Verdict(BILLING, None), Verdict(odd, None)])]
+    assert heads == ["billing  app      ", r"billing  \x1b[2J  "]
+
+
 @pytest.mark.parametrize(
     ("installed", "words"),
     [

@@ -178,10 +178,10 @@ def _drop_output() -> None:
 
 
 def _print_error(error: VendorwsError) -> None:
-    from vendorws.redaction import redact
+    from vendorws.redaction import presentable
 
     lines = [f"error: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
-    sys.stderr.write(redact("\n".join(lines)) + "\n")
+    sys.stderr.write(presentable("\n".join(lines)) + "\n")
 
 
 def _print_mistake_as_json(ended: SystemExit) -> None:

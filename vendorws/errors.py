@@ -58,6 +58,8 @@ def problem_text(problem: Problem) -> str:
 
 def visible(text: str) -> str:
     """`text` with what a terminal would act upon, or not show, written as an escape."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 

@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
-from vendorws.redaction import redact
+from vendorws.redaction import presentable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.text import Text
 
     from vendorws.model import Outcome, Pin
 
@@ -52,9 +53,17 @@ class Screen:
         """In characters."""
         return self.console.width
 
-    def print(self, *said: RenderableType, sep: str = " ", style: str | None = None) -> None:
-        """What is said, and a line end."""
-        self.console.print(*said, sep=sep, style=style)
+    def print(self, *said: str | Text, sep: str = " ", style: str | None = None) -> None:
+        """What is said, made presentable, and a line end."""
+        self.console.print(*map(_presentable, said), sep=sep, style=style)
+
+
+def _presentable(said: str | Text) -> str | Text:
+    """In a text that has to be changed nobody knows any more which part had which colour."""
+    if isinstance(said, str):
+        return presentable(said)
+    plain = presentable(said.plain)
+    return said if plain == said.plain else type(said)(plain, style=said.style)
 
 
 class PlainProgress:
@@ -74,7 +83,7 @@ class PlainProgress:
     def note(self, text: str) -> None:
         """A sentence about the run."""
         if not self._quiet:
-            self._err.print(redact(text))
+            self._err.print(text)
 
     def paused(self) -> AbstractContextManager[None]:
         """Nothing is drawn here that a question could get lost in."""

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.text import Span, Text
 
 from vendorws.model import Outcome, Pin
-from vendorws.redaction import redact
+from vendorws.redaction import presentable
 from vendorws.report import Row
 from vendorws.screen import Screen
 
@@ -45,7 +45,7 @@ def print_rows(out: Screen, rows: Sequence[Row]) -> None:
 
 def print_wrapped(out: Screen, line: Text | str, indent: int = 4) -> None:
     """One line; where a screen is too narrow for it, it goes on `indent` to the right."""
-    text = Text(line) if isinstance(line, str) else line
+    text = Text(presentable(line)) if isinstance(line, str) else line
     out.print(wrapped(text, out.width, indent) if out.stream.isatty() else text)
 
 
@@ -122,7 +122,7 @@ class LiveProgress:
             yield
 
     def progress(self, pin: Pin, text: str) -> None:
-        """git's own words about a repository at work."""
+        """git's own words about a repository at work, and with them its server's."""
         _, start = self._running.get(pin.name, ("", time.monotonic()))
         self._running[pin.name] = (text, start)
 
@@ -133,7 +133,7 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """A sentence about the run, above the live lines."""
-        self._err.print(redact(text))
+        self._err.print(text)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -149,7 +149,7 @@ class LiveProgress:
         width = max((len(name) for name in self._running), default=0)
         room = max(2, self._err.console.height - 2)
         lines = [
-            Text(f"  {name.ljust(width)}  {redact(text)}  {now - start:.0f}s", overflow="ellipsis", no_wrap=True)
+            Text(f"  {name.ljust(width)}  {presentable(text)}  {now - start:.0f}s", overflow="ellipsis", no_wrap=True)
             for name, (text, start) in list(self._running.items())[:room]
         ]
         return Group(*lines, Text(f"{self._done} of {self._total} repositories"))

@@ -12,6 +12,7 @@ import typer
 
 from vendorws.commands import options as shared
 from vendorws.documents import print_document
+from vendorws.redaction import presentable
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _progress(err: Screen, image: str, total: int | None) -> Iterator[Advance]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err.console, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(f"reading {image}", total=total)
+        task = progress.add_task(f"reading {presentable(image)}", total=total)
         yield lambda size: progress.advance(task, size)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.redaction import presentable
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def show(out: Screen, changes: Sequence[Change]) -> None:
         return
     for row in text.splitlines():
         style = "bold" if row[:3] in _HEADS else "green" if row.startswith("+") else ""
-        out.print(Text(row, style=style))
+        out.print(Text(presentable(row.expandtabs()), style=style))
 
 
 _HEADS = ("---", "+++")

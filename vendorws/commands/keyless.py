@@ -12,6 +12,7 @@ import typer
 
 from vendorws.commands import options as shared
 from vendorws.documents import SCHEMA_VERSION, print_document
+from vendorws.redaction import presentable
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def keyless(
             shared.say(err, f"{kind}: {about}{found.message}.", found.hint)
         if not quiet:
             again = f"  -> {shell_command('vendorws', 'keyless', *typed)}" if stale else ""
-            typer.echo(_text(plan, f"{state}{again}", () if check else builds), nl=False)
+            typer.echo(presentable(_text(plan, f"{state}{again}", () if check else builds)), nl=False)
     fails = stale or any(found.fails for found in advice)
     raise typer.Exit(int(ExitCode.ATTENTION if fails else ExitCode.DONE))
 

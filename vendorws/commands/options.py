@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorws.redaction import redact
+from vendorws.redaction import presentable
 
 if TYPE_CHECKING:
     from vendorws.errors import UsageError, VendorwsError
@@ -30,7 +30,7 @@ class Color(str, Enum):
 
 def complete_names(incomplete: str) -> list[tuple[str, str]]:
     """The packages that a shell may offer after `vendorws sync`, and what each is pinned to."""
-    from vendorws.errors import VendorwsError
+    from vendorws.errors import VendorwsError, visible
     from vendorws.requirement_files.pins import read_requirements
     from vendorws.settings import read_settings
 
@@ -38,7 +38,7 @@ def complete_names(incomplete: str) -> list[tuple[str, str]]:
         pins = read_requirements(read_settings(Path.cwd())).pins
     except VendorwsError:  # a shell that completes is no place to say so
         return []
-    return [(pin.name, pin.ref or "default branch") for pin in pins if pin.name.startswith(incomplete)]
+    return [(pin.name, visible(pin.ref or "default branch")) for pin in pins if pin.name.startswith(incomplete)]
 
 
 def complete_services(incomplete: str) -> list[str]:
@@ -112,7 +112,7 @@ def name_project(err: Screen, settings: Settings, project: Path | None, *, quiet
         err.print(f"project: {here}", style="dim")
     elif _is_a_guess(settings):
         where = "none was found around here, so this folder gets vendor/; --project names another"
-        err.print(redact(f"project: {settings.root} ({where})"), style="dim")
+        err.print(f"project: {settings.root} ({where})", style="dim")
 
 
 def _is_a_guess(settings: Settings) -> bool:
@@ -138,7 +138,7 @@ class Tracer:
     """Prints a git command as it starts."""
 
     def __call__(self, line: str) -> None:
-        sys.stderr.write(f"+ {line}\n")
+        sys.stderr.write(f"+ {presentable(line)}\n")
 
 
 def warn(err: Screen, warnings: Sequence[Problem], *, quiet: bool) -> None:
@@ -153,7 +153,7 @@ def tell(err: Screen, notes: Iterable[str]) -> None:
         sentence, _, lines = note.partition("\n")
         say(err, f"note: {sentence}")
         if lines:
-            err.print(redact(lines))
+            err.print(lines)
 
 
 def print_error(err: Screen, error: VendorwsError) -> None:
@@ -165,9 +165,9 @@ def say(err: Screen, sentence: str, hint: str = "") -> None:
     """A sentence, between words where it is too long; below it the next action, which may be there to be pasted."""
     from vendorws.terminal import print_wrapped
 
-    print_wrapped(err, redact(sentence))
+    print_wrapped(err, sentence)
     if hint:
-        err.print(redact(f"  {hint}"))
+        err.print(f"  {hint}")
 
 
 def select(pins: Sequence[Pin], names: Sequence[str] | None) -> tuple[Pin, ...]:

@@ -12,6 +12,7 @@ import typer
 from vendorws.commands import options as shared
 from vendorws.compose.mounts import Mode
 from vendorws.documents import SCHEMA_VERSION, print_document
+from vendorws.redaction import presentable
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def override(
         print_document(_document(plan, status))
     elif not quiet:
         again = shell_command("vendorws", "override", *named, *(("--mode", mode.value) if mode else ()))
-        typer.echo(_text(plan, f"{status}  -> {again}" if stale else plan.said), nl=False)
+        typer.echo(presentable(_text(plan, f"{status}  -> {again}" if stale else plan.said)), nl=False)
     needs_attention = stale or (plan.unclear and not plan.mounts)
     raise typer.Exit(int(ExitCode.ATTENTION if needs_attention else ExitCode.DONE))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
+from vendorws.documents import print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def undo(
     )
     undone = undo.undo_last_run(settings, pins, how)
     if as_json:
-        out.print(json.dumps(document(undone, dry_run=dry_run), indent=2))
+        print_document(document(undone, dry_run=dry_run))
     else:
         show(out, err, undone, dry_run=dry_run)
     raise typer.Exit(int(exit_code(undone)))

@@ -15,7 +15,9 @@ from vendorws.redaction import redact
 
 def lines(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
     """A line for each package with its style (rich's name), and below it the next command, if there is one."""
-    heads = _aligned([(one.package.name, one.package.service, one.package.target) for one in verdicts])
+    heads = _aligned(
+        [tuple(map(visible, (one.package.name, one.package.service, one.package.target))) for one in verdicts]
+    )
     for verdict, head in zip(verdicts, heads, strict=True):
         yield f"{head}  {_standing(verdict)}", "red" if verdict.fault else "green"
         if verdict.fault and verdict.fault.command:
