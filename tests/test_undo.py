@@ -124,6 +124,10 @@ def a_new_pin_that_is_a_tag(scene: Scene) -> None:
     scene.pin("v1.0")
 
 
+def a_new_pin_that_is_a_commit(scene: Scene) -> None:
+    scene.pin(scene.upstream.head("main~1"))
+
+
 def a_new_pin_with_a_branch_that_was_there_and_is_behind(scene: Scene) -> None:
     scene.git("branch", "develop", "v1.0")
     scene.pin("develop")
@@ -143,16 +147,17 @@ def detached(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("move", "says"),
     [
-        (a_fast_forward, r"put back main \w{10} -> \w{10}$"),
-        (a_rewritten_branch, r"put back main \w{10} -> \w{10}$"),
-        (a_new_pin_with_a_new_branch, "put back on develop -> main$"),
-        (a_new_pin_that_is_a_tag, r"put back on \w{10} -> main$"),
+        (a_fast_forward, r"put back main from \w{10} to \w{10}$"),
+        (a_rewritten_branch, r"put back main from \w{10} to \w{10}$"),
+        (a_new_pin_with_a_new_branch, "put back from develop to main$"),
+        (a_new_pin_that_is_a_tag, "put back from v1.0 to main$"),
+        (a_new_pin_that_is_a_commit, r"put back from \w{10} to main$"),
         (
             a_new_pin_with_a_branch_that_was_there_and_is_behind,
-            r"put back develop \w{10} -> \w{10}, on develop -> main",
+            r"put back from develop to main, and develop from \w{10} to \w{10}$",
         ),
-        (behind_the_scenes, r"put back main \w{10} -> \w{10}$"),
-        (detached, r"put back on main -> \w{10}$"),
+        (behind_the_scenes, r"put back main from \w{10} to \w{10}$"),
+        (detached, r"put back from main to \w{10}$"),
     ],
     ids=lambda case: case.__name__.replace("_", " ") if callable(case) else "",
 )
@@ -190,8 +195,39 @@ def test_a_tag_that_was_followed_is_put_back(scene: Scene) -> None:
     scene.upstream.tag("v1.0", at="develop", annotated=True)
     scene.run.ok("sync", "--switch")
     assert where(scene.checkout)["refs/tags/v1.0"] != before["refs/tags/v1.0"]
-    assert re.search(r"put back v1\.0 \w{10} -> \w{10}, on ", scene.run.ok("undo").stdout)
+    said = scene.run.ok("undo").stdout.splitlines()[1]
+    new, old = scene.upstream.head("develop")[:10], before["commit"][:10]
+    assert said == f"billing  put back v1.0 from {new} to {old}", "by the commits, for nobody knows a tag object"
     assert where(scene.checkout) == before
+
+
+def test_a_branch_and_a_tag_of_one_name_are_told_apart(scene: Scene) -> None:
+    scene.git("switch", "--quiet", "--create", "v1.0")
+    scene.pin("v1.0")
+    scene.run.ok("sync", "--switch")
+    assert "put back from tags/v1.0 to heads/v1.0\n" in scene.run.ok("undo").stdout
+    assert where(scene.checkout)["HEAD"] == "ref: refs/heads/v1.0"
+
+
+def test_a_tag_is_known_by_its_name_where_it_was_checked_out(scene: Scene) -> None:
+    scene.upstream.tag("v2.0", at="main~1", annotated=True)
+    scene.pin("v2.0")
+    scene.run.ok("sync")
+    assert "put back from v2.0 to main\n" in scene.run.ok("undo").stdout
+
+
+def test_a_tag_that_was_made_anew_is_put_back(scene: Scene) -> None:
+    """At the same commit, with a message that it did not have: only the two tags tell the ends apart."""
+    scene.pin("v1.0")
+    scene.run.ok("sync")
+    before = where(scene.checkout)
+    scene.upstream.tag("v1.0", at="v1.0", annotated=True)
+    scene.pin("main")
+    scene.run.ok("sync")
+    scene.pin("v1.0")
+    scene.run.ok("sync", "--switch")
+    new, old = where(scene.checkout)["refs/tags/v1.0"][:10], before["refs/tags/v1.0"][:10]
+    assert f"put back from v1.0 to main, and v1.0 from {new} to {old}\n" in scene.run.ok("undo").stdout
 
 
 @in_any_path
@@ -208,9 +244,9 @@ def test_the_last_run_is_shown_and_put_back_by_the_command_of_the_user(
     new = scene.upstream.head()
     first, second = shown.stdout.splitlines()
     assert re.fullmatch(r"The last run that moved something started on \d{4}-\d\d-\d\d at \d\d:\d\d:\d\d\.", first)
-    assert second == f"billing  would put back main {new[:10]} -> {old[:10]}"
+    assert second == f"billing  would put back main from {new[:10]} to {old[:10]}"
     assert {path: content for path, content in tree(project.vendor).items() if before.get(path) != content} == {}
-    assert vendorws.ok("undo").stdout.splitlines()[1] == f"billing  put back main {new[:10]} -> {old[:10]}"
+    assert vendorws.ok("undo").stdout.splitlines()[1] == f"billing  put back main from {new[:10]} to {old[:10]}"
     assert scene.git("rev-parse", "main") == old
     assert tree(project.repository / ".git") == around
 
@@ -622,7 +658,7 @@ def test_as_json(scene: Scene) -> None:
     assert planned["dry_run"] and planned["run"]
     (repository,) = planned["repositories"]
     assert (repository["name"], repository["path"]) == ("billing", "vendor/billing")
-    assert repository["state"] == "put-back" and repository["reason"].startswith("would put back main ")
+    assert repository["state"] == "put-back" and repository["reason"].startswith("would put back main from ")
     scene.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
     left = scene.run("undo", "--json")
     (repository,) = left.json["repositories"]

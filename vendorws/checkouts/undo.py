@@ -28,7 +28,7 @@ from vendorws.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """Move these back: `recorded` holds both ends, `text` says it in a few words."""
+    """Move these back: `recorded` holds both ends, `text` says them ("main from 1234567890 to 67fde5c91a")."""
 
     recorded: rescue.Recorded
     text: str
@@ -52,12 +52,14 @@ class Place:
     """One repository as it is now.
 
     `refs` maps every ref (full name) to what it holds, `worktrees` each branch that another worktree has checked out
-    to that folder. What is in the way, in `checkout`, is in the way of going back.
+    to that folder, `tagged` each tag object to its commit. What is in the way, in `checkout`, is in the way of going
+    back.
     """
 
     checkout: Checkout
     refs: Mapping[str, str]
     worktrees: Mapping[str, str]
+    tagged: Mapping[str, str]
 
     def is_at(self, position: rescue.Position) -> bool:
         """Whether HEAD and all the branches and tags are there."""
@@ -99,7 +101,7 @@ def decide_undo(pin: Pin, place: Place, recorded: rescue.Recorded, words: Words)
         return Leave("there are conflicts to resolve first", clear_the_way(words.at, checkout))
     if blocking := (*checkout.in_the_way, *checkout.submodules.replaced):
         return Leave(f"{some(blocking)} would be overwritten", clear_the_way(words.at, checkout))
-    return PutBack(recorded, _text(was, now))
+    return PutBack(recorded, _text(was, now, place.tagged))
 
 
 def _moved_on(place: Place, recorded: rescue.Recorded, at: str) -> Leave:
@@ -121,12 +123,37 @@ def _branches(was: rescue.Position, now: rescue.Position) -> list[str]:
     return sorted(moved | ({was.branch} if was.branch else set()))
 
 
-def _text(was: rescue.Position, now: rescue.Position) -> str:
-    moved = _moved(was, now).items()
-    parts = [f"{name.partition('/')[2]} {now.refs[name][:10]} -> {held[:10]}" for name, held in moved]
-    if was.branch != now.branch or (was.branch is None and was.head != now.head):
-        parts.append(f"on {now.branch or now.head[:10]} -> {was.branch or was.head[:10]}")
-    return ", ".join(parts)
+def _text(was: rescue.Position, now: rescue.Position, tagged: Mapping[str, str]) -> str:
+    """What is checked out first, where that is something else, then each branch and tag; all by both their ends."""
+    here, there = _stands_on(now, tagged), _stands_on(was, tagged)
+    head = [_between(here, there)] if here != there else []
+    moved = ((name, _commits(now.refs[name], held, tagged)) for name, held in _moved(was, now).items())
+    return ", and ".join([*head, *(f"{_short(name)} {_between(*ends)}" for name, ends in moved)])
+
+
+def _stands_on(position: rescue.Position, tagged: Mapping[str, str]) -> str:
+    """The branch, else the tag, that is checked out (`heads/main`, `tags/v1`), else the commit."""
+    if position.branch is not None:
+        return f"heads/{position.branch}"
+    at = (name for name, held in position.refs.items() if tagged.get(held, held) == position.head)
+    return next((name for name in at if name.startswith("tags/")), position.head)
+
+
+def _commits(new: str, old: str, tagged: Mapping[str, str]) -> tuple[str, str]:
+    """The commits by which people know these two tags; where it is the same one, the tags themselves."""
+    commits = tagged.get(new, new), tagged.get(old, old)
+    return commits if commits[0] != commits[1] else (new, old)
+
+
+def _between(new: str, old: str) -> str:
+    """From one to the other, in short where that tells them apart."""
+    first, last = (_short(new), _short(old)) if _short(new) != _short(old) else (new, old)
+    return f"from {first} to {last}"
+
+
+def _short(end: str) -> str:
+    """A branch or tag without saying which, or the first digits of a commit."""
+    return end.partition("/")[2] or end[:10]
 
 
 # -- one repository --------------------------------------------------------------------------------------------
@@ -137,8 +164,10 @@ def look(work: moves.Work) -> Place | None:
     checkout = observe(work.git, work.pin)
     if not isinstance(checkout, Checkout):
         return None
-    listed = work.inside.call("for-each-ref", "--format=%(refname) %(objectname)")
-    place = Place(checkout, dict(line.split(" ", 1) for line in listed.split("\n") if line), {})
+    listed = work.inside.call("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)")
+    rows = [line.split(" ") for line in listed.split("\n") if line]
+    tagged = {held: commit for _, held, commit in rows if commit}
+    place = Place(checkout, {name: held for name, held, _ in rows}, {}, tagged)
     run = last_run(place)
     if run is None:
         return place
