@@ -292,6 +292,72 @@ def test_after_an_undo_sync_goes_to_the_pin_again(scene: Scene) -> None:
     assert "followed main" in scene.run.ok("sync").stdout
 
 
+def a_tag_that_was_followed(scene: Scene) -> None:
+    scene.pin("v1.0")
+    scene.run.ok("sync")
+    scene.upstream.tag("v1.0", at="develop")
+
+
+def a_commit_instead_of_a_tag(scene: Scene) -> None:
+    scene.pin("v1.0")
+    scene.run.ok("sync")
+    scene.pin(scene.upstream.head())
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("move", "note"),
+    [
+        (a_fast_forward, "takes billing there again; to stay, type first:"),
+        (a_rewritten_branch, "takes billing there again; to stay, type first:"),
+        (detached, "takes billing there again; to stay, type first:"),
+        (a_commit_instead_of_a_tag, "takes billing there again; to stay, type first:"),
+        (behind_the_scenes, "brings main of billing forward again; to keep where it is now, type first:"),
+        (
+            a_new_pin_with_a_branch_that_was_there_and_is_behind,
+            "brings develop of billing forward again; to keep where it is now, type first:",
+        ),
+        (a_new_pin_with_a_new_branch, None),
+        (a_new_pin_that_is_a_tag, None),
+        (a_new_pin_that_is_a_commit, None),
+        (a_tag_that_was_followed, None),
+    ],
+    ids=lambda case: case.__name__.replace("_", " ") if callable(case) else "",
+)
+def test_that_the_next_sync_moves_it_again_is_said_where_it_does(move: Act, note: str | None, scene: Scene) -> None:
+    """And what is printed then keeps it, or a branch at it, where it is."""
+    move(scene)
+    scene.run.ok("sync", *(["--switch"] if move is a_tag_that_was_followed else []))
+    assert scene.run.ok("undo", "--dry-run").stderr == ""
+    undone = scene.run.ok("undo").stderr.splitlines()
+    back = where(scene.checkout)
+    if note is None:
+        assert undone == []
+        assert scene.run("sync").exit_code == (1 if move is a_tag_that_was_followed else 0)
+        assert where(scene.checkout) == back
+        return
+    assert undone[0] == f"note: the next `vendorws sync` {note}"
+    again = scene.run.ok("sync", "--dry-run").stdout
+    assert "billing  would " in again and "1 to update" in again
+    type_in_shell(undone[1], scene.project.root)
+    kept = where(scene.checkout)
+    scene.run.ok("sync")
+    after = where(scene.checkout)
+    assert [after[name] for name in ("HEAD", "commit")] == [kept[name] for name in ("HEAD", "commit")]
+    moved = note.partition(" of ")[0].rpartition(" ")[2] if " of " in note else None
+    old = back[f"refs/heads/{moved}"] if moved else back["commit"]
+    assert after["refs/heads/NAME-OF-A-BRANCH"] == old
+
+
+def test_an_undo_that_is_taken_back_says_nothing_about_the_next_sync(scene: Scene) -> None:
+    """Not even where the remote has gone on meanwhile, and that is known here."""
+    scene.move_on()
+    scene.upstream.commit()
+    scene.run.ok("undo")
+    scene.run.ok("status", "--fetch")
+    assert scene.run.ok("undo").stderr == ""
+
+
 # -- what is the developer's -----------------------------------------------------------------------------------
 
 
@@ -593,6 +659,15 @@ def test_both_are_put_back_or_the_one_that_is_named(two: Two) -> None:
     assert two.back() == {"billing", "shared"}
     two.scene.run.ok("undo", "shared")
     assert two.back() == {"billing"}
+
+
+def test_what_the_next_sync_does_is_said_once_for_both(two: Two) -> None:
+    assert two.scene.run.ok("undo").stderr.splitlines() == [
+        "note: the next `vendorws sync` takes billing, shared there again; to stay, type first, for each:",
+        "  git -C vendor/billing switch -c NAME-OF-A-BRANCH",
+    ]
+    two.scene.run.ok("undo")
+    assert two.scene.run.ok("undo", "--json").stderr == "", "a program knows what it asked for"
 
 
 def test_only_what_the_last_run_moved_goes_back(two: Two) -> None:

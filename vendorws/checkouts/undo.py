@@ -19,7 +19,19 @@ from vendorws.errors import VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.lock import workspace_lock
-from vendorws.model import Checkout, Failure, Pin, State, Submodules, UpdateSubmodules
+from vendorws.model import (
+    BringForward,
+    Checkout,
+    Failure,
+    FastForward,
+    Finding,
+    Follow,
+    Pin,
+    State,
+    Submodules,
+    Switch,
+    UpdateSubmodules,
+)
 from vendorws.settings import Settings
 from vendorws.values import dataclass
 
@@ -28,10 +40,25 @@ from vendorws.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """Move these back: `recorded` holds both ends, `text` says them ("main from 1234567890 to 67fde5c91a")."""
+    """Move these back: `recorded` holds both ends, `text` says them ("main from 1234567890 to 67fde5c91a").
+
+    `again` is what the next `sync` does about it (None: it leaves it there, or nothing was moved yet).
+    """
 
     recorded: rescue.Recorded
     text: str
+    again: Again | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The next `sync` moves it as before: `branch` behind the scenes, or what is checked out (None).
+
+    `command` keeps hold of where it is now.
+    """
+
+    branch: str | None
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +210,10 @@ def _worktrees(work: moves.Work, branches: Sequence[str]) -> Iterator[tuple[str,
             yield branch, str(folder)
 
 
-def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
+def put_back(work: moves.Work, recorded: rescue.Recorded) -> Finding:
     """Everything to where it was, as far as it is still where the run put it; all of it or nothing.
 
-    The submodules follow, but for those with work of their own.
+    The submodules follow, but for those with work of their own. Returns what is there then, but for them.
     """
     was, now = recorded.was, recorded.now
     refs = {f"refs/{name}": (held, now.refs[name]) for name, held in _moved(was, now).items()}
@@ -199,6 +226,20 @@ def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
         behind = Submodules(behind=there.submodules.behind)
         step = UpdateSubmodules(state=State.SUBMODULE, reason="to the recorded commit", submodules=behind)
         moves.apply(work, step, there)
+    return there
+
+
+def _again(pin: Pin, there: Finding, at: str) -> Again | None:
+    """What the next `sync` would do, by its own decision."""
+    step = decide(pin, there, Wish(), at=at)
+    if isinstance(step, BringForward):
+        return Again(step.branch, git_command(at, "branch", _NEW_BRANCH, step.branch))
+    if isinstance(step, FastForward | Follow | Switch):
+        return Again(None, git_command(at, "switch", "-c", _NEW_BRANCH))
+    return None
+
+
+_NEW_BRANCH = "NAME-OF-A-BRANCH"
 
 
 def _remember(work: moves.Work, was: rescue.Position, now: rescue.Position) -> None:
@@ -253,7 +294,7 @@ def undo_last_run(settings: Settings, pins: Sequence[Pin], options: Options) -> 
     lock = nullcontext() if dry_run else workspace_lock(settings.vendor, wait=options.wait, on_wait=options.on_wait)
     with lock:
         cases = _chosen([case for pin in pins if (case := _look(settings, pin, options)) is not None])
-        results = tuple(Result(case.work.pin, case.what if dry_run else _carry_out(case)) for case in cases)
+        results = tuple(Result(case.work.pin, case.what if dry_run else _carry_out(case, options)) for case in cases)
     return Undone(max((case.run for case in cases), default="") or None, results)
 
 
@@ -298,10 +339,13 @@ def _chosen(found: Sequence[_Case]) -> list[_Case]:
     return [replace(case, work=replace(case.work, run=name)) for case in (*chosen, *failed)]
 
 
-def _carry_out(case: _Case) -> PutBack | Leave | Settled | Failure:
-    if isinstance(case.what, PutBack):
-        try:
-            put_back(case.work, case.what.recorded)
-        except (VendorwsError, OSError) as error:
-            return as_failure(error)
-    return case.what
+def _carry_out(case: _Case, options: Options) -> PutBack | Leave | Settled | Failure:
+    """What is to be put back is put back. After an undo of an undo nobody is surprised where `sync` goes."""
+    what, pin = case.what, case.work.pin
+    if not isinstance(what, PutBack):
+        return what
+    try:
+        there = put_back(case.work, what.recorded)
+    except (VendorwsError, OSError) as error:
+        return as_failure(error)
+    return what if rescue.is_undo(what.recorded.run) else replace(what, again=_again(pin, there, options.at(pin)))

@@ -13,6 +13,8 @@ from vendorws.documents import print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vendorws.checkouts.undo import Result, Undone
     from vendorws.errors import ExitCode
 
@@ -87,6 +89,28 @@ def show(out: Screen, err: Screen, undone: Undone, *, dry_run: bool) -> None:
         err.print("Waiting for you:")
     for name, command in helpful:
         err.print(f"  {name.ljust(width)}  -> {command}")
+    for sentence, command in notes(undone):
+        shared.say(err, sentence, command)
+
+
+def notes(undone: Undone) -> Iterator[tuple[str, str]]:
+    """That the next `sync` does again what was undone, and what to type to keep it: once for each way to keep it."""
+    from vendorws.checkouts.plan import some
+    from vendorws.checkouts.undo import PutBack
+
+    alike: dict[str | None, list[Result]] = {}
+    for result in undone.results:
+        if isinstance(result.what, PutBack) and result.what.again is not None:
+            alike.setdefault(result.what.again.branch, []).append(result)
+    for branch, results in alike.items():
+        names = some(tuple(result.pin.name for result in results))
+        command = next(r.what.again.command for r in results if isinstance(r.what, PutBack) and r.what.again)
+        again = f"takes {names} there again" if branch is None else f"brings {branch} of {names} forward again"
+        keep = "to stay" if branch is None else "to keep where it is now"
+        yield (
+            f"note: the next `vendorws sync` {again}; {keep}, type first{', for each' if results[1:] else ''}:",
+            command,
+        )
 
 
 def said(result: Result, *, dry_run: bool) -> str:
