@@ -7,6 +7,7 @@ What is put back is read with plain git; what was the developer's is written dow
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import signal
@@ -885,6 +886,78 @@ def test_ctrl_c_ends_it_at_once_and_the_next_one_gets_through(stoppable: Scene) 
     assert "Traceback" not in said
     assert "billing  put back main" in scene.run.ok("undo").stdout
     assert scene.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_says_what_was_put_back_and_what_was_not(as_json: bool, two: Two) -> None:
+    """billing is back, shared is in the middle of it, and tools would come next; other has nothing to go back to."""
+    scene = two.scene
+    tools, other = scene.remotes.create("acme/tools"), scene.remotes.create("acme/other")
+    lines = [remote.line("main") for remote in (scene.upstream, two.shared, tools, other)]
+    scene.project.require(*lines)
+    scene.run.ok("sync")
+    for remote in (scene.upstream, two.shared, tools, other):
+        remote.commit({"README.md": "theirs again\n", "n.stop": "theirs\n"})
+    for remote in (two.shared, tools):
+        remote.commit({"m.stop": "later\n"})
+    scene.run.ok("sync")
+    git(scene.project.checkout("other"), "reset", "--quiet", "--hard", "HEAD~1")
+    reached = scene.project.root.parent / "reached"
+    with stopping(scene.project.checkout("shared"), reached):
+        said, code = interrupted(scene, reached, "undo", *(["--json"] if as_json else []))
+    assert code == 130
+    if as_json:
+        states = [(found["name"], found["state"]) for found in Result(code, said, "").json["repositories"]]
+        assert states == [("billing", "put-back"), ("shared", "not-done"), ("tools", "not-done"), ("other", "settled")]
+    else:
+        assert [line.partition(" from ")[0] for line in said.splitlines()[1:]] == [
+            "billing  put back main",
+            "shared   not done, the run was interrupted",
+            "tools    not done, the run was interrupted",
+            "other    it is where it was already",
+        ]
+    again = scene.run.ok("undo").stdout
+    assert "billing" not in again and "shared  put back main" in again and "tools   put back main" in again
+
+
+def interrupted(scene: Scene, reached: Path, *command: str) -> tuple[str, int]:
+    """Ctrl-C when git has come so far: what was printed, and the exit code."""
+    process = subprocess.Popen([*COMMAND, *command], cwd=scene.project.root, stdout=subprocess.PIPE, text=True)
+    wait_for(reached)
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=2)[0], process.returncode
+
+
+def test_ctrl_c_when_only_the_submodules_are_left(scene: Scene) -> None:
+    library = scene.remotes.create("acme/lib")
+    library.commit({"m.stop": "old\n"})
+    add_submodules(scene.upstream, library)
+    scene.run.ok("sync")
+    library.commit({"m.stop": "new\n"})
+    record(scene.upstream, library)
+    scene.run.ok("sync")
+    reached = scene.project.root.parent / "reached"
+    with stopping(scene.checkout / "lib", reached, at="old"):
+        said, code = interrupted(scene, reached, "undo")
+    assert code == 130
+    assert re.search(r"^billing  put back main from \w+ to \w+; then the run was interrupted$", said, re.MULTILINE)
+    assert scene.git("rev-parse", "main") == scene.upstream.head("main~1")
+
+
+def test_ctrl_c_before_anything_is_known(two: Two) -> None:
+    scene, reached = two.scene, two.scene.project.root.parent / "reached"
+    before = {name: snapshot(scene.project.checkout(name)) for name in two.old}
+    git(scene.checkout, "config", "filter.stop.clean", f'touch "{reached}"; exec sleep 600')
+    (scene.checkout / ".git" / "info").mkdir(exist_ok=True)
+    (scene.checkout / ".git" / "info" / "attributes").write_text("m.stop filter=stop\n")
+    os.utime(scene.checkout / "m.stop", (0, 0))  # `git status` has to read it, through the filter
+    said, code = interrupted(scene, reached, "undo")
+    assert code == 130
+    assert said == "billing  not done, the run was interrupted\nshared   not done, the run was interrupted\n"
+    git(scene.checkout, "config", "--remove-section", "filter.stop")
+    assert {name: snapshot(scene.project.checkout(name)).work for name in two.old} == {
+        name: shot.work for name, shot in before.items()
+    }
 
 
 def wait_for(file: Path) -> None:

@@ -15,7 +15,7 @@ from vendorws.checkouts import halfway, moves, rescue
 from vendorws.checkouts.observation import observe, towards
 from vendorws.checkouts.plan import Wish, clear_the_way, decide, git_command, shell_command, some
 from vendorws.checkouts.repository import GitDirectory, find_git_directory, worktree_on
-from vendorws.errors import VendorwsError
+from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.lock import workspace_lock
@@ -42,12 +42,14 @@ from vendorws.values import dataclass
 class PutBack:
     """Move these back: `recorded` holds both ends, `text` says them ("main from 1234567890 to 67fde5c91a").
 
-    `again` is what the next `sync` does about it (None: it leaves it there, or nothing was moved yet).
+    `again` is what the next `sync` does about it (None: it leaves it there, or nothing was moved yet). `cut_short`: it
+    is back, but the run was interrupted before its submodules were, or that was looked at.
     """
 
     recorded: rescue.Recorded
     text: str
     again: Again | None = None
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +212,18 @@ def _worktrees(work: moves.Work, branches: Sequence[str]) -> Iterator[tuple[str,
             yield branch, str(folder)
 
 
-def put_back(work: moves.Work, recorded: rescue.Recorded) -> Finding:
-    """Everything to where it was, as far as it is still where the run put it; all of it or nothing.
-
-    The submodules follow, but for those with work of their own. Returns what is there then, but for them.
-    """
+def put_back(work: moves.Work, recorded: rescue.Recorded) -> None:
+    """Everything to where it was, as far as it is still where the run put it; all of it or nothing."""
     was, now = recorded.was, recorded.now
     refs = {f"refs/{name}": (held, now.refs[name]) for name, held in _moved(was, now).items()}
     with halfway.all_or_nothing(work.inside, work.path, halfway.Ends(now.head, was.head, was.branch)):
         moves.note(work, now, was)
         moves.relocate(work, was.head, refs, was.branch)
         _remember(work, was, now)
+
+
+def put_submodules_back(work: moves.Work) -> Finding:
+    """The submodules follow, but for those with work of their own. Returns what was there before they did."""
     there = observe(work.git, work.pin)
     if isinstance(there, Checkout) and there.submodules.behind:
         behind = Submodules(behind=there.submodules.behind)
@@ -264,11 +267,13 @@ class Result:
 class Undone:
     """The run that was put back (None: there is none), and every repository that it moved something in.
 
-    Those that could not be looked at are among them.
+    Those that could not be looked at are among them, and where it was interrupted, those that were not put back. An
+    interrupt before the run was found leaves all of them, and None.
     """
 
     run: str | None
     results: tuple[Result, ...]
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +295,16 @@ def undo_last_run(settings: Settings, pins: Sequence[Pin], options: Options) -> 
     """
     if not settings.vendor.is_dir():
         return Undone(None, ())
-    dry_run = options.dry_run
-    lock = nullcontext() if dry_run else workspace_lock(settings.vendor, wait=options.wait, on_wait=options.on_wait)
-    with lock:
-        cases = _chosen([case for pin in pins if (case := _look(settings, pin, options)) is not None])
-        results = tuple(Result(case.work.pin, case.what if dry_run else _carry_out(case, options)) for case in cases)
-    return Undone(max((case.run for case in cases), default="") or None, results)
+    wait, on_wait = options.wait, options.on_wait
+    with nullcontext() if options.dry_run else workspace_lock(settings.vendor, wait=wait, on_wait=on_wait):
+        try:
+            cases = _chosen([case for pin in pins if (case := _look(settings, pin, options)) is not None])
+        except KeyboardInterrupt:
+            return Undone(None, tuple(Result(pin, _NOT_DONE) for pin in pins), interrupted=True)
+        return _carry_out_all(cases, options)
+
+
+_NOT_DONE = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
 
 
 def when(run: str) -> str:
@@ -339,13 +348,34 @@ def _chosen(found: Sequence[_Case]) -> list[_Case]:
     return [replace(case, work=replace(case.work, run=name)) for case in (*chosen, *failed)]
 
 
+def _carry_out_all(cases: Sequence[_Case], options: Options) -> Undone:
+    """One after the other; Ctrl-C ends it, and what was done until then is told all the same."""
+    results: list[Result] = []
+    interrupted = False
+    try:
+        for case in cases:
+            results.append(Result(case.work.pin, case.what if options.dry_run else _carry_out(case, options)))
+            if interrupted := isinstance(what := results[-1].what, PutBack) and what.cut_short:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    rest = cases[len(results) :]
+    left = (Result(case.work.pin, _NOT_DONE if isinstance(case.what, PutBack) else case.what) for case in rest)
+    run = max((case.run for case in cases), default="") or None
+    return Undone(run, (*results, *left), interrupted)
+
+
 def _carry_out(case: _Case, options: Options) -> PutBack | Leave | Settled | Failure:
     """What is to be put back is put back. After an undo of an undo nobody is surprised where `sync` goes."""
     what, pin = case.what, case.work.pin
     if not isinstance(what, PutBack):
         return what
     try:
-        there = put_back(case.work, what.recorded)
+        put_back(case.work, what.recorded)
+        try:
+            there = put_submodules_back(case.work)
+        except KeyboardInterrupt:
+            return replace(what, cut_short=True)
     except (VendorwsError, OSError) as error:
         return as_failure(error)
     return what if rescue.is_undo(what.recorded.run) else replace(what, again=_again(pin, there, options.at(pin)))

@@ -74,9 +74,9 @@ def show(out: Screen, err: Screen, undone: Undone, *, dry_run: bool) -> None:
     from vendorws.model import Failure, Outcome
     from vendorws.report import failure_lines
 
-    if undone.run is None:
+    if undone.run is None and not undone.interrupted:
         out.print("No run is noted here: nothing was moved, or it is too long ago.")
-    else:
+    elif undone.run is not None:
         out.print(f"The last run that moved something started on {when(undone.run)}.")
     width = max((len(result.pin.name) for result in undone.results), default=0)
     for result in undone.results:
@@ -116,14 +116,18 @@ def notes(undone: Undone) -> Iterator[tuple[str, str]]:
 def said(result: Result, *, dry_run: bool) -> str:
     """What became of one repository, in one line."""
     from vendorws.checkouts.undo import Leave, PutBack
+    from vendorws.errors import ExitCode
     from vendorws.model import Failure
 
     what = result.what
     if isinstance(what, PutBack):
-        return f"{'would put' if dry_run else 'put'} back {what.text}"
+        then = "; then the run was interrupted" if what.cut_short else ""
+        return f"{'would put' if dry_run else 'put'} back {what.text}{then}"
     if isinstance(what, Leave):
         return f"left as it is: {what.reason}"
-    return f"failed: {what.message}" if isinstance(what, Failure) else "it is where it was already"
+    if isinstance(what, Failure):
+        return what.message if what.exit_code is ExitCode.INTERRUPTED else f"failed: {what.message}"
+    return "it is where it was already"
 
 
 def document(undone: Undone, *, dry_run: bool) -> dict[str, Any]:
@@ -140,12 +144,15 @@ def document(undone: Undone, *, dry_run: bool) -> dict[str, Any]:
 
 
 def repository_object(result: Result, *, dry_run: bool) -> dict[str, Any]:
-    """One repository: `state` is "put-back", "left", "settled" (it was there already) or "failed"."""
+    """One repository: `state` is "put-back", "left", "settled" (it was there already), "failed" or "not-done"."""
     from vendorws.checkouts.undo import Leave, PutBack
+    from vendorws.errors import ExitCode
     from vendorws.model import Failure
 
     what = result.what
     state = {PutBack: "put-back", Leave: "left", Failure: "failed"}.get(type(what), "settled")
+    if isinstance(what, Failure) and what.exit_code is ExitCode.INTERRUPTED:
+        state = "not-done"
     return {
         "name": result.pin.name,
         "path": str(result.pin.path),
@@ -164,4 +171,5 @@ def exit_code(undone: Undone) -> ExitCode:
 
     failures = [result.what.exit_code for result in undone.results if isinstance(result.what, Failure)]
     left = any(isinstance(result.what, Leave) for result in undone.results)
-    return worst([*failures, ExitCode.ATTENTION if left else ExitCode.DONE])
+    interrupted = ExitCode.INTERRUPTED if undone.interrupted else ExitCode.DONE
+    return worst([*failures, interrupted, ExitCode.ATTENTION if left else ExitCode.DONE])
