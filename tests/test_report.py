@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -359,6 +361,14 @@ def test_the_exit_code_is_the_worst_that_happened(outcomes: list[Outcome], sync:
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_lists_every_state_in_order() -> None:
+    """The list is closed: a program may rely on it."""
+    readme = (Path(report.__file__).parents[1] / "README.md").read_text("utf-8")
+    listed = re.search(r"`state` is one of (.+?)\.\n\n", readme, re.DOTALL)
+    assert listed is not None
+    assert re.findall("`([^`]+)`", listed[1]) == [state.value for state in State]
 
 
 def test_the_document_of_what_is_known() -> None:

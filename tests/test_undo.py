@@ -837,7 +837,7 @@ def test_an_undo_that_died_is_done_again(stoppable: Scene) -> None:
 
     shown = scene.run("undo", "-n")
     assert shown.exit_code == 1
-    assert "a run was interrupted here; what it left half-done is tidied up first" in shown.stdout
+    assert "a run did not finish here; what it left half-done is tidied up first" in shown.stdout
     assert printed_command(shown) == "vendorws undo billing"
     assert tree(scene.checkout) == before
 

@@ -115,7 +115,7 @@ def decide_undo(pin: Pin, place: Place, recorded: rescue.Recorded, words: Words)
     checkout, was, now = place.checkout, recorded.was, recorded.now
     if checkout.halfway:
         again = shell_command("vendorws", "undo", *words.project, pin.name)
-        return Leave("a run was interrupted here; what it left half-done is tidied up first", again)
+        return Leave("a run did not finish here; what it left half-done is tidied up first", again)
     if checkout.operation is not None:
         step = decide(pin, checkout, Wish(), at=words.at)
         return Leave(step.reason, step.command)
