@@ -22,7 +22,7 @@ import pytest
 from tests.support.checkouts import lost, snapshot
 from tests.support.command import COMMAND
 from tests.support.git import git
-from tests.support.here import Here
+from tests.support.here import Here, type_in_shell
 from tests.support.process_tree import cut_power
 from tests.support.project import Project, in_any_path
 from tests.support.remotes import Remote, Remotes
@@ -385,7 +385,7 @@ def test_the_first_clone_of_a_submodule_that_died_is_done_again(
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("left", ["HEAD config objects refs", "HEAD config objects", "objects", ""])
+@pytest.mark.parametrize("left", ["HEAD config objects packed-refs refs", "HEAD config objects", "objects", ""])
 def test_a_submodule_that_was_only_begun(
     left: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
 ) -> None:
@@ -402,6 +402,41 @@ def test_a_submodule_that_was_only_begun(
     run.ok("sync")
     assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
     assert in_sync(checkout)
+
+
+COMMIT = "git switch -qc mine && git commit -qm Mine --allow-empty && git switch -q --detach main"
+STASH = "echo mine > a.txt && git stash push -q"
+INNER = 'cd "$(git rev-parse --git-dir)" && mkdir modules && git init -q --bare modules/inner'
+OWN_WORK = {
+    "a branch": COMMIT,
+    "a branch, and no log": COMMIT,
+    "a stash": STASH,
+    "a stash, and no log": STASH,
+    "a detached HEAD, and no log": "git switch -q --detach && git commit -qm Mine --allow-empty",
+    "an amended commit": "git commit -qm Mine --allow-empty && git reset -q --hard HEAD~1",
+    "a submodule, and no log": INNER,
+}
+
+
+@pytest.mark.parametrize("work", OWN_WORK)
+def test_a_submodule_that_lost_its_index_is_no_unfinished_clone(
+    work: str, project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    """The first half of a usual repair: `rm .git/index`, then `git reset`."""
+    add_submodules(billing, lib)
+    run.ok("sync")
+    place, module = checkout / "lib", checkout / ".git" / "modules" / "acme" / "lib"
+    type_in_shell(OWN_WORK[work], place)
+    if work.endswith("no log"):
+        shutil.rmtree(module / "logs")
+    refs, there = git(place, "show-ref", "--head"), {entry.name for entry in module.iterdir()}
+    (module / "index").unlink()
+
+    run("sync")
+    git(place, "reset", "--quiet")
+
+    assert git(place, "show-ref", "--head") == refs
+    assert {entry.name for entry in module.iterdir()} >= there
 
 
 def test_a_move_that_died_is_taken_back_before_anything_new_is_fetched(

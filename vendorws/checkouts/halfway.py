@@ -19,6 +19,7 @@ from pathlib import Path
 
 from vendorws.checkouts.repository import (
     GitDirectory,
+    count_moves_of_head,
     find_git_directory,
     is_file,
     module_directory,
@@ -127,12 +128,27 @@ def _put_back(git: Git, place: Path) -> None:
     mark.unlink()
 
 
-def is_unfinished(place: Path, path: str) -> bool:
+def is_unfinished(git: Git, place: Path, path: str) -> bool:
     """Whether the submodule at `path` was never cloned to its end: git writes the index last, and mends nothing
     before that.
+
+    `git` runs in the checkout `place` around it. An index that was lost later tells nothing: work may be all around it.
     """
     directory = module_directory(place, path)
-    return directory is not None and not (directory / "index").exists()
+    if directory is None or (directory / "index").exists() or _was_in_use(directory):
+        return False
+    return isinstance(find_git_directory(place / path), str) or not _has_own_commits(git.inside(place / path))
+
+
+def _was_in_use(directory: Path) -> bool:
+    """Whether HEAD has moved since it was cloned, or submodules of its own came into it."""
+    return count_moves_of_head(directory) > 1 or (directory / "modules").exists()
+
+
+def _has_own_commits(git: Git) -> bool:
+    """Whether there may be commits that came from no remote: on HEAD, a branch or a stash, or only noted in a log."""
+    own = git.run("rev-list", "--count", "--all", "--reflog", "--not", "--remotes", "--tags", "--")
+    return own.code != 0 or int(own.text) > 0
 
 
 def discard_unfinished(git: Git, place: Path, path: str) -> None:
@@ -146,7 +162,7 @@ def discard_unfinished(git: Git, place: Path, path: str) -> None:
         return
     folders = {place, place / path, directory, around.private, around.common}
     _await_outlived(git, folders)
-    if not is_unfinished(place, path) or _git_is_at_work(folders):
+    if not is_unfinished(git, place, path) or _git_is_at_work(folders):
         return
     for lock in directory.glob("*.lock"):
         lock.unlink()

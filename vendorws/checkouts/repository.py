@@ -132,6 +132,11 @@ def count_stashes(directory: GitDirectory) -> int:
     return len(_lines(f"{directory.common}/logs/refs/stash"))
 
 
+def count_moves_of_head(private: Path) -> int:
+    """How many moves of HEAD its reflog tells of; a clone is the first."""
+    return len(_lines(f"{private}/logs/HEAD"))
+
+
 def is_shallow(directory: GitDirectory) -> bool:
     """Whether the history was cut off by a shallow clone."""
     return is_file(f"{directory.common}/shallow")

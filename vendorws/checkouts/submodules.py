@@ -60,7 +60,7 @@ def find_submodules(git: Git, place: Path, changed: Sequence[SubmoduleStatus]) -
 
 def _missing(git: Git, place: Path, names: Mapping[str, str]) -> tuple[str, ...]:
     """Those to be cloned: recorded by the index, and not left out by what git is told."""
-    empty = [path for path in names if _is_empty(place / path) or is_unfinished(place, path)]
+    empty = [path for path in names if _is_empty(place / path) or is_unfinished(git, place, path)]
     if not empty:
         return ()
     listed = git.run("ls-files", "--stage", "-z", "--", *(f":(literal){path}" for path in empty)).text.split("\0")
