@@ -41,6 +41,10 @@ MOVED = {
 }
 
 
+LONG = "".join(f"line {number}\n" for number in range(20_000))
+BLOCK = 4096
+
+
 @pytest.fixture
 def billing(remotes: Remotes) -> Remote:
     remote = remotes.create("acme/billing")
@@ -73,12 +77,16 @@ def stopping_everywhere(sandbox: Sandbox, reached: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stopping(checkout: Path, reached: Path, *, at: str = "theirs", seconds: int = 600) -> Iterator[None]:
-    """Git does not get over a file `*.stop` whose text begins with `at`, not for so many seconds."""
+def stopping(
+    checkout: Path, reached: Path, *, at: str = "theirs", seconds: int = 600, first: str = ":"
+) -> Iterator[None]:
+    """Git does not get over a file `*.stop` whose text begins with `at`, not for so many seconds; `first` is for the
+    shell, there.
+    """
     attributes = Path(git(checkout, "rev-parse", "--absolute-git-dir"), "info", "attributes")
     attributes.parent.mkdir(exist_ok=True)
     attributes.write_text("*.stop filter=stop\n")
-    stop = f'text=$(cat); case $text in {at}*) touch "{reached}"; sleep {seconds};; esac; echo "$text"'
+    stop = f'text=$(cat); case $text in {at}*) {first}; touch "{reached}"; sleep {seconds};; esac; echo "$text"'
     git(checkout, "config", "filter.stop.smudge", stop)
     yield
     git(checkout, "config", "--remove-section", "filter.stop")
@@ -262,16 +270,106 @@ def test_a_developer_who_went_on_with_commits_is_left_alone(
 
 
 def test_a_file_that_was_not_written_to_its_end(project: Project, billing: Remote, run: Here, checkout: Path) -> None:
-    long = "".join(f"line {number}\n" for number in range(20_000))
-    billing.commit({**MOVED, "a.txt": long, "folder/new.txt": long})
+    billing.commit({**MOVED, "a.txt": LONG, "folder/new.txt": LONG})
     killed_in_the_middle(project, "sync")
     for path in ("a.txt", "folder/new.txt"):
-        assert (checkout / path).read_text() == long
-        os.truncate(checkout / path, 4096)
+        assert (checkout / path).read_text() == LONG
+        os.truncate(checkout / path, BLOCK)
     (checkout / "README.md").unlink()  # git deletes the old file before it writes the new one
     run.ok("sync")
-    assert (checkout / "a.txt").read_text() == long
+    assert (checkout / "a.txt").read_text() == LONG
     assert git(checkout, "status", "--porcelain") == ""
+
+
+def test_a_file_that_an_interrupted_git_did_not_write_to_its_end(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """This git lives to remove its lock. What the developer shortens after that is theirs."""
+    tip = billing.commit({**MOVED, "a.txt": LONG, "folder/new.txt": LONG})
+    reached = project.root.parent / "reached"
+    with stopping(checkout, reached, first=f"sleep 0.3; truncate --size={BLOCK} a.txt folder/new.txt"):
+        start_and_kill(project, reached, "sync", kill=lambda pid: os.kill(pid, signal.SIGINT))
+    assert not (checkout / ".git" / "index.lock").exists()
+    time.sleep(0.2)
+    os.truncate(checkout / "folder" / "new.txt", BLOCK // 2)
+
+    assert run("sync").exit_code == 1
+    assert (checkout / "a.txt").read_text() == "old\n"
+    assert (checkout / "folder" / "new.txt").read_text() == LONG[: BLOCK // 2]
+    (checkout / "folder" / "new.txt").unlink()
+    run.ok("sync")
+
+    assert git(checkout, "rev-parse", "HEAD") == tip
+    assert in_sync(checkout)
+
+
+def test_a_file_that_was_not_cut_between_two_blocks_was_cut_by_the_developer(
+    project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    billing.commit({**MOVED, "a.txt": LONG})
+    killed_in_the_middle(project, "sync")
+    os.truncate(checkout / "a.txt", BLOCK + 10)
+    assert run("sync").exit_code == 1
+    assert (checkout / "a.txt").read_text() == LONG[: BLOCK + 10]
+    assert git(checkout, "status", "--porcelain") == " M a.txt"
+
+
+def edit_after(billing: Remote, checkout: Path, stop: Callable[[], None]) -> None:
+    """Upstream adds to a file and brings another; a run stops and has moved nothing; then the developer works there."""
+    billing.commit({"a.txt": LONG, "folder/__init__.py": "more\n"})
+    stop()
+    time.sleep(0.2)
+    (checkout / "a.txt").write_text(LONG[:BLOCK])
+    (checkout / "folder").mkdir()
+    (checkout / "folder" / "__init__.py").touch()
+
+
+def nothing_is_taken_back(run: Here, checkout: Path) -> None:
+    result = run("sync")
+    assert "a.txt, folder/__init__.py would be overwritten" in result.stdout
+    assert result.exit_code == 1
+    assert (checkout / "a.txt").read_text() == LONG[:BLOCK]
+    assert (checkout / "folder" / "__init__.py").exists()
+    assert not (checkout / ".git" / MARK).exists()
+
+
+@pytest.mark.parametrize("locked", ["before the mark", "since the mark"])
+def test_where_git_refuses_to_begin_nothing_is_taken_back_later(
+    locked: str, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """Somebody holds the index, as `git commit` does while its editor is open."""
+    lock, hook = checkout / ".git" / "index.lock", checkout / ".git" / "hooks" / "reference-transaction"
+
+    def stop() -> None:
+        if locked == "before the mark":
+            lock.touch()
+            time.sleep(0.05)
+        else:
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text(f'#!/bin/sh\ncase $(cat) in *refs/vendorws/runs/*) touch "{lock}";; esac\n')
+            hook.chmod(0o755)
+        assert "another git process is at work there" in run("sync").stdout
+        assert lock.exists()
+        assert not (checkout / ".git" / MARK).exists()
+        hook.unlink(missing_ok=True)
+        lock.unlink()
+
+    edit_after(billing, checkout, stop)
+    nothing_is_taken_back(run, checkout)
+
+
+@pytest.mark.parametrize("kill", [cut_power, lambda pid: os.kill(pid, signal.SIGINT)], ids=["killed", "interrupted"])
+def test_what_the_developer_shortens_after_a_move_that_never_began(
+    kill: Callable[[int], None], project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    def stop() -> None:
+        reached = project.root.parent / "reached"
+        with holding(checkout / ".git/hooks", "refs/vendorws/runs/", reached):
+            start_and_kill(project, reached, "sync", kill=kill)
+        assert (checkout / ".git" / MARK).read_text()
+
+    edit_after(billing, checkout, stop)
+    nothing_is_taken_back(run, checkout)
 
 
 def test_a_move_that_runs_out_of_time_is_taken_back_at_once(
@@ -373,6 +471,7 @@ def test_the_first_clone_of_a_submodule_that_died_is_done_again(
         start_and_kill(project, reached, "sync")
     assert (checkout / "lib" / "a.txt").is_file(), "the test did not stop git in the middle"
     assert not (checkout / "lib" / "z.txt").exists()
+    os.truncate(checkout / "lib" / "a.txt", 0)
     (checkout / "lib" / "mine.py").write_text("mine\n")
 
     assert run("sync").exit_code == 1
@@ -642,6 +741,7 @@ def test_the_move_of_a_submodule_that_died_is_done_again(
     with stopping_everywhere(sandbox, reached):
         start_and_kill(project, reached, "sync")
     assert (checkout / "lib" / "a.txt").read_text() == "theirs\n", "the test did not stop git in the middle"
+    os.truncate(checkout / "lib" / "a.txt", 0)
 
     run.ok("sync")
 

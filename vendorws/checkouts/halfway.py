@@ -4,6 +4,11 @@ Before git moves anything, a mark in the checkout's git directory says from wher
 removes it. A full disk, a deadline, a kill or a power cut leaves it, and with it files of both commits, a file that
 was not written to its end, and git's lock. Then every file that is exactly as the move left it goes back to what it
 was before. What was the developer's before the move stays, and so does whatever else they put there since.
+
+What is the beginning of a new file was not written to its end, or the developer has deleted the end of it since. So the
+time of the mark says how long a git was at work: at first it is the start of the move, then the moment when git ended.
+Where that is not known, the index lock of a dead git stands for all the time until it is found. And git writes blocks:
+what ends in the middle of one was ended by somebody.
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ from vendorws.values import dataclass
 MARK = "vendorws-moving"
 _TIME = 30.0  # seconds to take a move back, even where its own time was up
 _OUTLIVED = 30.0  # seconds that a git may still work whose run was killed
+_ALWAYS = float("inf")  # later than the time of any file
+_BLOCK = 512  # bytes; no file system has smaller ones, and git hands it more at a time
 _COARSE = 0.1  # seconds by which the clock of a file system may be behind
 
 
@@ -62,16 +69,29 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
             # Whole or not at all: of half a list of paths the others would count as ours.
             replace_whole(mark, _text(ends, _changed_before(git, place, ends)).encode("utf-8", "surrogateescape"))
         yield
-    except (GitFailed, OSError):
+    except (GitFailed, OSError) as error:
         with suppress(GitFailed, OSError):
-            _put_back(git, place)
+            was_killed = isinstance(error, GitFailed) and error.was_killed
+            if ends is not None and not was_killed and _has_moved_nothing(git, place):
+                mark.unlink()  # whoever holds the index: what they do from now on is no part of a move
+            else:
+                _note_end(place, mark)
+                _put_back(git, place)
         raise
     except Stopped:
         with suppress(OSError):  # what still ends may remove what is looked at: then the mark stays as well
-            if ends is None and not _locks_since(place, mark.stat().st_mtime):
+            if _note_end(place, mark) and ends is None:
                 mark.unlink()
         raise
     mark.unlink(missing_ok=True)
+
+
+def _note_end(place: Path, mark: Path) -> bool:
+    """Note in the mark that git has ended, and say so; not where it may have left a lock, which the mark dates."""
+    has_ended = not _locks_since(place, mark.stat().st_mtime)
+    if has_ended:
+        mark.touch()
+    return has_ended
 
 
 @contextmanager
@@ -116,16 +136,29 @@ def _put_back(git: Git, place: Path) -> None:
     directory = _directory(place)
     if not is_halfway(directory):
         return
-    git = replace(git, deadline=time.monotonic() + _TIME, timeout=_TIME)
+    git = _in_time(git)
     mark = directory.private / MARK
     _remove_dead_locks(place, mark.stat().st_mtime)
     ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
     if ends is not None:
         if _commit(git, "HEAD") == ends.start:
-            _put_files_back(git, place, ends, changed)
+            _put_files_back(git, place, _find_left(git, place, ends, changed, mark.stat().st_mtime))
         elif ends.branch is not None and _commit(git, "HEAD") == ends.end and _is_detached(git):
             _get_back_onto(git, ends.branch, ends.end)
     mark.unlink()
+
+
+def _has_moved_nothing(git: Git, place: Path) -> bool:
+    """Whether HEAD, the index and all files are still as they were before the move; other gits may be at work there."""
+    git, mark = _in_time(git), _directory(place).private / MARK
+    ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
+    if ends is None:
+        return True
+    return _commit(git, "HEAD") == ends.start and _find_left(git, place, ends, changed, _ALWAYS) == _Left((), (), {})
+
+
+def _in_time(git: Git) -> Git:
+    return replace(git, deadline=time.monotonic() + _TIME, timeout=_TIME)
 
 
 def is_unfinished(git: Git, place: Path, path: str) -> bool:
@@ -164,11 +197,10 @@ def discard_unfinished(git: Git, place: Path, path: str) -> None:
     _await_outlived(git, folders)
     if not is_unfinished(git, place, path) or _git_is_at_work(folders):
         return
-    for lock in directory.glob("*.lock"):
-        lock.unlink()
     recorded, inside = git.call("rev-parse", f":{path}").strip(), git.inside(place / path)
     if inside.run("cat-file", "-e", f"{recorded}^{{tree}}").code == 0:
-        _put_files_back(inside, place / path, Ends(None, recorded, None), ())
+        until = _ALWAYS if (directory / "index.lock").exists() else 0.0
+        _put_files_back(inside, place / path, _find_left(inside, place / path, Ends(None, recorded, None), (), until))
     (place / path / ".git").unlink()
     shutil.rmtree(directory)
 
@@ -233,21 +265,39 @@ class _Entry:
         return self.mode not in ("000000", "160000")
 
 
-def _put_files_back(git: Git, place: Path, ends: Ends, changed: Collection[str]) -> None:
-    """The index and the files of `ends.start` again, where they are as this move makes them; not those `changed`."""
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a move has left: files to be written as they were, files to be removed, and what the index is to have."""
+
+    misplaced: tuple[str, ...]
+    added: tuple[str, ...]
+    index: Mapping[str, _Entry]
+
+
+def _find_left(git: Git, place: Path, ends: Ends, changed: Collection[str], until: float) -> _Left:
+    """Where the index and the files are as this move makes them, and not as in `ends.start`; not those `changed`.
+
+    `until` is when a git was at work last that may have begun to write a file.
+    """
     moved = {path: both for path, both in _moved(git, ends).items() if path not in changed}
     index = _index(git, moved)
     known = {path: both for path, both in moved.items() if index.get(path, _absent(both)) in both}
-    ours = _as_the_move_leaves_them(git, place, known)
+    ours = _as_the_move_leaves_them(git, place, known, until)
     wanted = {path: known[path][0] for path in ours}
     misplaced = _not_as_in(git, place, {path: entry for path, entry in wanted.items() if entry.is_file})
-    gone = [path for path, entry in wanted.items() if not entry.is_file]
-    for path in (*misplaced, *gone):
+    added = [path for path, entry in wanted.items() if not entry.is_file and _is_there(place / path)]
+    entries = {path: entry for path, entry in wanted.items() if index.get(path, _absent(known[path])) != entry}
+    return _Left(tuple(misplaced), tuple(added), entries)
+
+
+def _put_files_back(git: Git, place: Path, left: _Left) -> None:
+    for path in (*left.misplaced, *left.added):
         _remove_file(place, path)
-    _set_index(git, {path: entry for path, entry in wanted.items() if index.get(path, _absent(known[path])) != entry})
+    _set_index(git, left.index)
     # Without --force: whatever lies in the way by now is somebody's.
-    written = git.run("checkout-index", "--quiet", "-z", "--stdin", stdin="".join(f"{path}\0" for path in misplaced))
-    if not all(os.path.lexists(place / path) for path in misplaced):
+    paths = "".join(f"{path}\0" for path in left.misplaced)
+    written = git.run("checkout-index", "--quiet", "-z", "--stdin", stdin=paths)
+    if not all(os.path.lexists(place / path) for path in left.misplaced):
         raise git.failed(("checkout-index",), written)
 
 
@@ -285,13 +335,15 @@ def _set_index(git: Git, entries: Mapping[str, _Entry]) -> None:
     git.call("update-index", "-z", "--index-info", stdin="".join(f"{m} {name}\t{path}\0" for m, name, path in rows))
 
 
-def _as_the_move_leaves_them(git: Git, place: Path, moved: Mapping[str, tuple[_Entry, _Entry]]) -> Iterable[str]:
+def _as_the_move_leaves_them(
+    git: Git, place: Path, moved: Mapping[str, tuple[_Entry, _Entry]], until: float
+) -> Iterable[str]:
     """The paths at which there is nothing, a folder, what one of the ends has, or the beginning of the new file."""
     present = {path for path in moved if _is_there(place / path)}
     as_before = present - _not_as_in(git, place, {path: moved[path][0] for path in present})
     others = present - as_before
     changed = _not_as_in(git, place, {path: moved[path][1] for path in others})
-    cut_off = {path for path in changed if _is_beginning(git, place / path, moved[path][1])}
+    cut_off = {path for path in changed if _is_beginning(git, place / path, moved[path][1], until)}
     return moved.keys() - (changed - cut_off)
 
 
@@ -311,9 +363,12 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
 
 
-def _is_beginning(git: Git, file: Path, entry: _Entry) -> bool:
-    """Whether a file was not written to its end."""
+def _is_beginning(git: Git, file: Path, entry: _Entry, until: float) -> bool:
+    """Whether a file was not written to its end, and nobody came to it since `until`."""
     if not entry.is_file or file.is_symlink():
+        return False
+    seen = file.stat()
+    if seen.st_size % _BLOCK or seen.st_ctime > until + _COARSE:  # not the mtime, which a copy may have from elsewhere
         return False
     path = str(file.relative_to(git.cwd))
     whole = git.run("cat-file", "--filters", f"--path={path}", entry.object)
@@ -338,12 +393,15 @@ def _remove_file(place: Path, path: str) -> None:
 def _remove_dead_locks(place: Path, since: float) -> None:
     """Remove the locks that git made for this move and did not live to remove, in submodules too.
 
-    Raises GitFailed where one stays, because a git is at work there or because the lock is older.
+    Where one is an index's, the marks beside it get the time of now. Raises GitFailed where one stays, because a git is
+    at work there or because the lock is older.
     """
     locks = _locks_since(place, since)
     if locks and not _git_is_at_work(_folders(place)):
         for lock in locks:
             lock.unlink(missing_ok=True)
+            if lock.name == "index.lock" and (mark := lock.with_name(MARK)).exists():
+                mark.touch()
     for lock in (*locks, _directory(place).private / "index.lock"):
         if lock.exists():
             raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists", Scene(place, place))
@@ -354,7 +412,9 @@ def _locks_since(place: Path, moment: float) -> list[Path]:
 
 
 def _locks(place: Path) -> Iterator[Path]:
-    for _, directory in _repositories(place):
+    for at, directory in _repositories(place):
+        if at != place and not (directory.private / "index").exists():
+            continue  # never cloned to its end: discarded with its locks
         for folder in {directory.private.resolve(), directory.common.resolve()}:
             yield from folder.glob("*.lock")
         yield from (directory.common / "refs").rglob("*.lock")

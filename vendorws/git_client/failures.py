@@ -258,7 +258,12 @@ def is_passing(stderr: str) -> bool:
 
 
 class GitFailed(VendorwsError):
-    """A git command failed. `git_says` is what git and ssh printed last, without secrets."""
+    """A git command failed. `git_says` is what git and ssh printed last, without secrets.
+
+    `was_killed`: it did not end by itself, and may have left its locks behind.
+    """
+
+    was_killed = False
 
     def __init__(self, command: str, code: int, stderr: str, scene: Scene) -> None:
         words = _last_words(stderr)
@@ -271,11 +276,13 @@ class GitFailed(VendorwsError):
                 f"`{redact(command)}` ended with {code}", "Run it by hand to see more (-v shows each one)."
             )
             self.code_of_exit = ExitCode.ATTENTION
-        self.git_says = words
+        self.git_says, self.was_killed = words, code < 0
 
 
 class GitTimedOut(GitFailed):
     """A repository took longer than `--timeout` allows; `answered` says whether its server has, so far."""
+
+    was_killed = True
 
     def __init__(self, seconds: float, *, answered: bool) -> None:
         span = "1 second" if seconds == 1 else f"{seconds:g} seconds"
