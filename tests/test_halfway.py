@@ -48,7 +48,8 @@ BLOCK = 4096
 @pytest.fixture
 def billing(remotes: Remotes) -> Remote:
     remote = remotes.create("acme/billing")
-    remote.commit({"docs/index.md": "a folder\n", "a.txt": "old\n", "m.stop": "old\n", "z.txt": "old\n"})
+    old = dict.fromkeys(("a.txt", "m.stop", "out/old.txt", "z.txt"), "old\n")
+    remote.commit({**old, "docs/index.md": "a folder\n"})
     return remote
 
 
@@ -201,6 +202,32 @@ def test_status_and_a_dry_run_tell_of_it_and_touch_nothing(
     assert "a run did not finish here" in run("status").stdout
     assert "would tidy up after a run that did not finish" in run("sync", "--dry-run").stdout
     assert snapshot(checkout) == before
+
+
+@pytest.mark.parametrize("died", ["among the files", "at HEAD"])
+def test_what_a_sparse_checkout_leaves_out_stays_out(
+    died: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """The files before the index, the index before the branch: `git merge` comes to them in this order."""
+    git(checkout, "sparse-checkout", "set", "billing", "folder")
+    start = git(checkout, "rev-parse", "HEAD")
+    tip = billing.commit({**MOVED, "out/old.txt": "new\n", "out/new.txt": "new\n"})
+    if died == "among the files":
+        killed_in_the_middle(project, "sync")
+    else:
+        reached = project.root.parent / "reached"
+        with holding(checkout / ".git/hooks", f"{tip} HEAD", reached):
+            start_and_kill(project, reached, "sync")
+
+    run("undo")
+    assert git(checkout, "rev-parse", "HEAD") == start
+    assert "S out/old.txt" in git(checkout, "ls-files", "-t").splitlines()
+    assert in_sync(checkout)
+    run.ok("sync")
+
+    assert git(checkout, "rev-parse", "HEAD") == tip
+    assert not (checkout / "out").exists()
+    assert in_sync(checkout)
 
 
 def test_where_no_whole_mark_can_be_written_nothing_moves(

@@ -284,7 +284,8 @@ def _find_left(git: Git, place: Path, ends: Ends, changed: Collection[str], unti
     known = {path: both for path, both in moved.items() if index.get(path, _absent(both)) in both}
     ours = _as_the_move_leaves_them(git, place, known, until)
     wanted = {path: known[path][0] for path in ours}
-    misplaced = _not_as_in(git, place, {path: entry for path, entry in wanted.items() if entry.is_file})
+    expected = wanted.keys() - _left_out(git, place)
+    misplaced = _not_as_in(git, place, {path: wanted[path] for path in expected if wanted[path].is_file})
     added = [path for path, entry in wanted.items() if not entry.is_file and _is_there(place / path)]
     entries = {path: entry for path, entry in wanted.items() if index.get(path, _absent(known[path])) != entry}
     return _Left(tuple(misplaced), tuple(added), entries)
@@ -293,7 +294,9 @@ def _find_left(git: Git, place: Path, ends: Ends, changed: Collection[str], unti
 def _put_files_back(git: Git, place: Path, left: _Left) -> None:
     for path in (*left.misplaced, *left.added):
         _remove_file(place, path)
+    left_out = _left_out(git, place)
     _set_index(git, left.index)
+    _leave_out(git, {path for path, entry in left.index.items() if path in left_out and entry.is_file})
     # Without --force: whatever lies in the way by now is somebody's.
     paths = "".join(f"{path}\0" for path in left.misplaced)
     written = git.run("checkout-index", "--quiet", "-z", "--stdin", stdin=paths)
@@ -327,6 +330,18 @@ def _index(git: Git, paths: Collection[str]) -> dict[str, _Entry]:
             mode, name, stage = words.split(" ")
             found[path] = _Entry(mode if stage == "0" else "conflict", name)
     return found
+
+
+def _left_out(git: Git, place: Path) -> set[str]:
+    """The paths that are in the index only: of a sparse checkout (skip-worktree)."""
+    rows = git.call("ls-files", "-t", "-z").split("\0")
+    return {row[2:] for row in rows if row.startswith("S ") and not _is_there(place / row[2:])}
+
+
+def _leave_out(git: Git, paths: Collection[str]) -> None:
+    """An entry that is set anew is no longer left out by itself."""
+    if paths:
+        git.call("update-index", "-z", "--skip-worktree", "--stdin", stdin="".join(f"{path}\0" for path in paths))
 
 
 def _set_index(git: Git, entries: Mapping[str, _Entry]) -> None:
