@@ -656,6 +656,25 @@ def test_an_interrupted_git_that_does_not_live_to_let_go_of_a_ref(
     assert in_sync(checkout)
 
 
+@pytest.mark.parametrize("following", ["sync", "status --fetch"])
+def test_a_status_that_was_killed_while_it_fetched(
+    following: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """It is no move, so nothing is to be put back: only the lock of its git is in the way."""
+    newest = billing.commit()
+    reached = project.root.parent / "reached"
+    with holding(checkout / ".git/hooks", "refs/remotes/origin/main", reached):
+        start_and_kill(project, reached, "status", "--fetch")
+    assert list((checkout / ".git").rglob("*.lock")), "the test did not stop git in the middle"
+    assert "did not finish" not in run.ok("status").stdout
+
+    run.ok(*following.split())
+
+    assert git(checkout, "rev-parse", "refs/remotes/origin/main") == newest
+    assert in_sync(checkout)
+    assert not list((checkout / ".git").glob("vendorws-*"))
+
+
 def test_a_git_that_died_while_it_noted_what_the_remote_has_no_more(
     project: Project, billing: Remote, run: Here, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,11 +97,18 @@ def hold(descriptor: int) -> None:
 
 
 def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove the files among `paths` that their writers left when they were killed: nobody holds them."""
+    """Remove the files among `paths` that their writers left when they were killed."""
+    for path in abandoned(paths):
+        with suppress(OSError):
+            path.unlink()
+
+
+def abandoned(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files among `paths` that nobody holds; each is held here until the next one is asked for."""
     for path in paths:
         with suppress(OSError), open(path, "rb", opener=_without_waiting) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+            yield path
 
 
 def _umask() -> int:

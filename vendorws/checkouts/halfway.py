@@ -30,13 +30,14 @@ from vendorws.checkouts.repository import (
     module_directory,
     submodule_paths,
 )
-from vendorws.files import replace_whole
+from vendorws.files import abandoned, hold, replace_whole
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import GitFailed, Scene
 from vendorws.git_client.processes import Stopped
 from vendorws.values import dataclass
 
 MARK = "vendorws-moving"
+_FETCHING = "vendorws-fetching-"  # how the marks of runs begin that only fetch
 _TIME = 30.0  # seconds to take a move back, even where its own time was up
 _OUTLIVED = 30.0  # seconds that a git may still work whose run was killed
 _ALWAYS = float("inf")  # later than the time of any file
@@ -62,6 +63,7 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
 
     `git` runs in the checkout `place`. An interrupted run leaves the mark, for the next one.
     """
+    _tidy_up_after_fetches(git, place)
     mark = _directory(place).private / MARK
     try:
         mark.write_text("", "utf-8")  # from here on git takes locks
@@ -95,17 +97,35 @@ def _note_end(place: Path, mark: Path) -> bool:
 
 
 @contextmanager
-def leaving_no_lock(place: Path) -> Iterator[None]:
-    """For a run that moves nothing in the checkout `place`, and so may not be the only one there and makes no mark:
-    when it is interrupted, it removes the locks that its gits did not live to remove.
+def leaving_no_lock(git: Git, place: Path) -> Iterator[None]:
+    """For a run that only fetches into the checkout `place`, in which `git` runs: it may not be the only one there.
+
+    Where it fails or is interrupted, it removes the locks that its gits did not live to remove. Where it is killed, a
+    mark of its own tells the next run of them.
     """
-    start = time.time() - _COARSE
+    _tidy_up_after_fetches(git, place)
+    descriptor, mark = tempfile.mkstemp(prefix=_FETCHING, dir=_directory(place).private)
     try:
+        hold(descriptor)
         yield
-    except Stopped:
+    except BaseException:
         with suppress(GitFailed, OSError):
-            _remove_dead_locks(place, start)
+            _remove_dead_locks(place, os.fstat(descriptor).st_mtime)
+            Path(mark).unlink(missing_ok=True)
         raise
+    else:
+        Path(mark).unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _tidy_up_after_fetches(git: Git, place: Path) -> None:
+    """Remove the locks of fetches that were killed; where a git is at work, the next run may."""
+    for mark in abandoned(_directory(place).private.glob(f"{_FETCHING}*")):
+        with suppress(GitFailed, OSError):
+            _await_outlived(git, _folders(place))
+            _remove_dead_locks(place, mark.stat().st_mtime)
+            mark.unlink()
 
 
 def is_halfway(directory: GitDirectory) -> bool:

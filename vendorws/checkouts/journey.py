@@ -128,7 +128,7 @@ class _Journey:
     def guarded(self) -> AbstractContextManager[None]:
         """For what git writes in the checkout: no lock of a git that dies stays."""
         if self.crew.look_only:
-            return halfway.leaving_no_lock(self.work.path)
+            return halfway.leaving_no_lock(self.work.inside, self.work.path)
         return halfway.all_or_nothing(self.work.inside, self.work.path, None)
 
     def look_aside(self, remote: str, target: Target | None) -> None:
