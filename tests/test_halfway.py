@@ -775,6 +775,18 @@ def test_a_mark_excuses_no_commit_of_the_developers(
     assert git(checkout / "lib", "rev-parse", "HEAD") == mine
 
 
+def test_a_mark_beside_a_branch_whose_name_is_no_utf_8(
+    project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path
+) -> None:
+    add_submodules(billing, lib)
+    run.ok("sync")
+    (checkout / ".git" / "modules" / "acme" / "lib" / MARK).write_text(f"{lib.head('main~1')} {lib.head()} ")
+    git(checkout / "lib", "switch", "--quiet", "--create", os.fsdecode(b"caf\xe9"), "HEAD~1")
+    assert "submodule lib" in run.ok("status").stdout
+    run.ok("sync")
+    assert git(checkout / "lib", "rev-parse", "HEAD") == lib.head()
+
+
 def test_the_move_of_a_submodule_that_died_is_done_again(
     project: Project, billing: Remote, lib: Remote, run: Here, checkout: Path, sandbox: Sandbox
 ) -> None:

@@ -138,7 +138,8 @@ def is_between(directory: GitDirectory) -> bool:
     if not is_halfway(directory):
         return False
     ends, _ = _parse((directory.private / MARK).read_text("utf-8", "surrogateescape"))
-    return ends is not None and (directory.private / "HEAD").read_text("utf-8").strip() in (ends.start, ends.end)
+    head = (directory.private / "HEAD").read_text("utf-8", "surrogateescape").strip()
+    return ends is not None and head in (ends.start, ends.end)
 
 
 def take_back(git: Git, place: Path) -> None:
