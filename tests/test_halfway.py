@@ -204,6 +204,27 @@ def test_status_and_a_dry_run_tell_of_it_and_touch_nothing(
     assert snapshot(checkout) == before
 
 
+@pytest.mark.parametrize("ref", ["refs/remotes/origin/main", "refs/vendorws/runs/"])
+def test_a_run_that_is_at_work_is_no_interrupted_one(
+    ref: str, project: Project, billing: Remote, run: Here, checkout: Path
+) -> None:
+    """While it fetches, and while it moves."""
+    billing.commit(MOVED)
+    reached = project.root.parent / "reached"
+
+    def look(pid: int) -> None:
+        status = run("status", "--json").json["repositories"][0]
+        assert (status["state"], status["reason"], status["command"]) == ("at-work", "a run is at work here", None)
+        assert run("status", "--exit-code").exit_code == 1
+        assert "a run is at work here" in run("sync", "--dry-run").stdout
+        cut_power(pid)
+
+    with holding(checkout / ".git/hooks", ref, reached):
+        start_and_kill(project, reached, "sync", kill=look)
+    assert "a run did not finish here" in run("status").stdout
+    run.ok("sync")
+
+
 @pytest.mark.parametrize("died", ["among the files", "at HEAD"])
 def test_what_a_sparse_checkout_leaves_out_stays_out(
     died: str, project: Project, billing: Remote, run: Here, checkout: Path

@@ -18,7 +18,7 @@ from tests.support.git import git
 from tests.support.process_tree import gone
 from vendorws.errors import EnvironmentProblem
 from vendorws.exit_code import ExitCode
-from vendorws.lock import LOCK_FILE, workspace_lock
+from vendorws.lock import LOCK_FILE, run_is_at_work, workspace_lock
 
 HOLD = """
 import sys, time
@@ -54,6 +54,19 @@ def end(run: subprocess.Popen[str], how: signal.Signals) -> None:
 
 def never(who: str) -> None:
     raise AssertionError(f"had to wait for {who}")
+
+
+def test_a_look_takes_nothing(vendor: Path) -> None:
+    assert not run_is_at_work(vendor)
+    assert list(vendor.iterdir()) == []
+    run = another_run(vendor)
+    assert run_is_at_work(vendor)
+    (vendor / LOCK_FILE).unlink()
+    assert run_is_at_work(vendor)
+    end(run, signal.SIGKILL)
+    assert not run_is_at_work(vendor)
+    (vendor / LOCK_FILE).symlink_to(vendor)
+    assert not run_is_at_work(vendor)
 
 
 def test_the_file_says_who_holds_it_and_means_nothing_by_itself(vendor: Path) -> None:

@@ -50,6 +50,22 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
+def run_is_at_work(vendor: Path) -> bool:
+    """Whether a run holds the lock of the checkouts in `vendor` now; where that cannot be told, none does."""
+    return _is_locked(vendor, os.O_DIRECTORY) or _is_locked(vendor / LOCK_FILE, os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _is_locked(path: Path, flags: int) -> bool:
+    try:
+        with _opened(path, os.O_RDONLY | flags) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # two may look at a time
+    except BlockingIOError:
+        return True
+    except (EnvironmentProblem, OSError):
+        return False
+    return False
+
+
 def _is_at(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))

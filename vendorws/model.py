@@ -346,6 +346,7 @@ class State(str, Enum):
     GONE = "gone"  # the remote no longer has what the pin names
     WRONG_REMOTE = "wrong-remote"
     INTERRUPTED = "interrupted"  # a run died while it moved files
+    AT_WORK = "at-work"  # a run is just now in it
     OPERATION = "operation"  # a merge, a rebase, … is in progress
     UNBORN = "unborn"  # a repository without a commit
     SUBMODULE = "submodule"

@@ -14,7 +14,8 @@ from typing import Protocol
 from vendorws.checkouts.plan import Wish, decide
 from vendorws.git_client.command import Git
 from vendorws.git_client.processes import Processes
-from vendorws.model import Failure, Finding, Outcome, Pin, Step
+from vendorws.lock import run_is_at_work
+from vendorws.model import Failure, Finding, Keep, Outcome, Pin, State, Step, TakeBack
 from vendorws.settings import Settings
 from vendorws.values import dataclass
 
@@ -99,7 +100,10 @@ class Crew:
     def verdict(self, pin: Pin, finding: Finding) -> Step:
         """What is to be done about a pin, with the commands as they are typed in this project."""
         options = self.options
-        return decide(pin, finding, options.wish, at=options.at(pin), project=options.project)
+        step = decide(pin, finding, options.wish, at=options.at(pin), project=options.project)
+        if isinstance(step, TakeBack) and (self.look_only or options.dry_run) and run_is_at_work(self.settings.vendor):
+            return Keep(state=State.AT_WORK, reason="a run is at work here")  # what is there was left by nobody
+        return step
 
     def seen(self, pin: Pin, look: Finding | Failure) -> Outcome:
         """Where it stands; nobody is to do anything about it."""
