@@ -22,24 +22,32 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from vendorws.checkouts.dead_locks import (
+    INDEX_LOCK,
+    await_outlived,
+    git_folders,
+    git_is_at_work,
+    locks_since,
+    remove_dead_locks,
+    require_no_lock,
+)
 from vendorws.checkouts.repository import (
     GitDirectory,
     count_moves_of_head,
     find_git_directory,
     is_file,
     module_directory,
-    submodule_paths,
+    proved_directory,
 )
 from vendorws.files import abandoned, hold, replace_whole
 from vendorws.git_client.command import Git
-from vendorws.git_client.failures import GitFailed, Scene
+from vendorws.git_client.failures import GitFailed
 from vendorws.git_client.processes import Stopped
 from vendorws.values import dataclass
 
 MARK = "vendorws-moving"
 _FETCHING = "vendorws-fetching-"  # how the marks of runs begin that only fetch
 _TIME = 30.0  # seconds to take a move back, even where its own time was up
-_OUTLIVED = 30.0  # seconds that a git may still work whose run was killed
 _ALWAYS = float("inf")  # later than the time of any file
 _BLOCK = 512  # bytes; no file system has smaller ones, and git hands it more at a time
 _COARSE = 0.1  # seconds by which the clock of a file system may be behind
@@ -64,7 +72,7 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
     `git` runs in the checkout `place`. An interrupted run leaves the mark, for the next one.
     """
     _tidy_up_after_fetches(git, place)
-    mark = _directory(place).private / MARK
+    mark = proved_directory(place).private / MARK
     try:
         mark.write_text("", "utf-8")  # from here on git takes locks
         if ends is not None:
@@ -90,7 +98,7 @@ def all_or_nothing(git: Git, place: Path, ends: Ends | None) -> Iterator[None]:
 
 def _note_end(place: Path, mark: Path) -> bool:
     """Note in the mark that git has ended, and say so; not where it may have left a lock, which the mark dates."""
-    has_ended = not _locks_since(place, mark.stat().st_mtime)
+    has_ended = not locks_since(place, mark.stat().st_mtime)
     if has_ended:
         mark.touch()
     return has_ended
@@ -104,13 +112,13 @@ def leaving_no_lock(git: Git, place: Path) -> Iterator[None]:
     mark of its own tells the next run of them.
     """
     _tidy_up_after_fetches(git, place)
-    descriptor, mark = tempfile.mkstemp(prefix=_FETCHING, dir=_directory(place).private)
+    descriptor, mark = tempfile.mkstemp(prefix=_FETCHING, dir=proved_directory(place).private)
     try:
         hold(descriptor)
         yield
     except BaseException:
         with suppress(GitFailed, OSError):
-            _remove_dead_locks(place, os.fstat(descriptor).st_mtime)
+            _remove_locks(place, os.fstat(descriptor).st_mtime)
             Path(mark).unlink(missing_ok=True)
         raise
     else:
@@ -121,10 +129,10 @@ def leaving_no_lock(git: Git, place: Path) -> Iterator[None]:
 
 def _tidy_up_after_fetches(git: Git, place: Path) -> None:
     """Remove the locks of fetches that were killed; where a git is at work, the next run may."""
-    for mark in abandoned(_directory(place).private.glob(f"{_FETCHING}*")):
+    for mark in abandoned(proved_directory(place).private.glob(f"{_FETCHING}*")):
         with suppress(GitFailed, OSError):
-            _await_outlived(git, _folders(place))
-            _remove_dead_locks(place, mark.stat().st_mtime)
+            await_outlived(git, git_folders(place))
+            _remove_locks(place, mark.stat().st_mtime)
             mark.unlink()
 
 
@@ -148,18 +156,18 @@ def take_back(git: Git, place: Path) -> None:
     A git that outlived its run is waited for: it would go on writing what is put back here. The developer may have
     gone on since: only a HEAD that is still at one end of the move is put back. Raises GitFailed, OSError, Stopped.
     """
-    if is_halfway(_directory(place)):
-        _await_outlived(git, _folders(place))
+    if is_halfway(proved_directory(place)):
+        await_outlived(git, git_folders(place))
         _put_back(git, place)
 
 
 def _put_back(git: Git, place: Path) -> None:
-    directory = _directory(place)
+    directory = proved_directory(place)
     if not is_halfway(directory):
         return
     git = _in_time(git)
     mark = directory.private / MARK
-    _remove_dead_locks(place, mark.stat().st_mtime)
+    _remove_locks(place, mark.stat().st_mtime)
     ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
     if ends is not None:
         if _commit(git, "HEAD") == ends.start:
@@ -171,7 +179,7 @@ def _put_back(git: Git, place: Path) -> None:
 
 def _has_moved_nothing(git: Git, place: Path) -> bool:
     """Whether HEAD, the index and all files are still as they were before the move; other gits may be at work there."""
-    git, mark = _in_time(git), _directory(place).private / MARK
+    git, mark = _in_time(git), proved_directory(place).private / MARK
     ends, changed = _parse(mark.read_text("utf-8", "surrogateescape"))
     if ends is None:
         return True
@@ -180,6 +188,17 @@ def _has_moved_nothing(git: Git, place: Path) -> bool:
 
 def _in_time(git: Git) -> Git:
     return replace(git, deadline=time.monotonic() + _TIME, timeout=_TIME)
+
+
+def _remove_locks(place: Path, since: float) -> None:
+    """Remove the locks that our gits did not live to remove; where one is an index's, the mark beside it tells of it.
+
+    Raises GitFailed where one stays, because a git is at work there or because the lock is older.
+    """
+    for lock in remove_dead_locks(place, since):
+        if lock.name == INDEX_LOCK and (mark := lock.with_name(MARK)).exists():
+            mark.touch()
+    require_no_lock(place, since)
 
 
 def is_unfinished(git: Git, place: Path, path: str) -> bool:
@@ -211,25 +230,19 @@ def discard_unfinished(git: Git, place: Path, path: str) -> None:
     `git` runs in the checkout `place` around it. Files that are none of the recorded commit stay.
     """
     directory = module_directory(place, path)
-    around = _directory(place)
+    around = proved_directory(place)
     if directory is None:
         return
     folders = {place, place / path, directory, around.private, around.common}
-    _await_outlived(git, folders)
-    if not is_unfinished(git, place, path) or _git_is_at_work(folders):
+    await_outlived(git, folders)
+    if not is_unfinished(git, place, path) or git_is_at_work(folders):
         return
     recorded, inside = git.call("rev-parse", f":{path}").strip(), git.inside(place / path)
     if inside.run("cat-file", "-e", f"{recorded}^{{tree}}").code == 0:
-        until = _ALWAYS if (directory / "index.lock").exists() else 0.0
+        until = _ALWAYS if (directory / INDEX_LOCK).exists() else 0.0
         _put_files_back(inside, place / path, _find_left(inside, place / path, Ends(None, recorded, None), (), until))
     (place / path / ".git").unlink()
     shutil.rmtree(directory)
-
-
-def _directory(place: Path) -> GitDirectory:
-    directory = find_git_directory(place)
-    assert isinstance(directory, GitDirectory), directory
-    return directory
 
 
 def _text(ends: Ends, changed: Collection[str]) -> str:
@@ -421,89 +434,3 @@ def _remove_file(place: Path, path: str) -> None:
         if folder == place or any(folder.iterdir()):
             break
         folder.rmdir()
-
-
-# -- locks -----------------------------------------------------------------------------------------------------
-
-
-def _remove_dead_locks(place: Path, since: float) -> None:
-    """Remove the locks that git made for this move and did not live to remove, in submodules too.
-
-    Where one is an index's, the marks beside it get the time of now. Raises GitFailed where one stays, because a git is
-    at work there or because the lock is older.
-    """
-    locks = _locks_since(place, since)
-    if locks and not _git_is_at_work(_folders(place)):
-        for lock in locks:
-            lock.unlink(missing_ok=True)
-            if lock.name == "index.lock" and (mark := lock.with_name(MARK)).exists():
-                mark.touch()
-    for lock in (*locks, _directory(place).private / "index.lock"):
-        if lock.exists():
-            raise GitFailed("git update-index", 128, f"Unable to create '{lock}': File exists", Scene(place, place))
-
-
-def _locks_since(place: Path, moment: float) -> list[Path]:
-    return [lock for lock in _locks(place) if lock.stat().st_mtime >= moment]
-
-
-def _locks(place: Path) -> Iterator[Path]:
-    for at, directory in _repositories(place):
-        if at != place and not (directory.private / "index").exists():
-            continue  # never cloned to its end: discarded with its locks
-        for folder in {directory.private.resolve(), directory.common.resolve()}:
-            yield from folder.glob("*.lock")
-        yield from (directory.common / "refs").rglob("*.lock")
-
-
-def _folders(place: Path) -> set[Path]:
-    """Where a git runs that works in this checkout or in a submodule of it."""
-    return {folder for at, inside in _repositories(place) for folder in (at, inside.private, inside.common)}
-
-
-def _repositories(place: Path) -> Iterator[tuple[Path, GitDirectory]]:
-    """A checkout, its submodules and theirs, as far as they are cloned: the place and the git directory of each."""
-    yield place, _directory(place)
-    for path in submodule_paths(place):
-        module = module_directory(place, path)
-        if module is not None and isinstance(find_git_directory(place / path), GitDirectory):
-            yield from _repositories(place / path)
-
-
-def _await_outlived(git: Git, folders: Collection[Path]) -> None:
-    """Wait until no git of a run that was killed works in these folders; one that hangs is not waited for forever."""
-    give_up = time.monotonic() + _OUTLIVED
-    while any(_is_ours(process, git.ceilings) for process in _gits_in(folders)) and time.monotonic() < give_up:
-        git.processes.pause(0.05)
-
-
-def _git_is_at_work(folders: Collection[Path]) -> bool:
-    """Whether a git runs in one of the folders, as far as can be told: where the system does not say, it may."""
-    return not Path("/proc/self/cwd").exists() or any(_gits_in(folders))
-
-
-def _gits_in(folders: Collection[Path]) -> Iterator[Path]:
-    """The processes of git that run in one of the folders, or may: their folders in /proc, if there is one."""
-    here = {(seen.st_dev, seen.st_ino) for seen in (folder.stat() for folder in folders)}
-    return (process for process in Path("/proc").glob("[0-9]*") if _is_git_in(process, here))
-
-
-def _is_git_in(process: Path, folders: Collection[tuple[int, int]]) -> bool:
-    try:
-        if not (process / "comm").read_text("utf-8", "replace").startswith("git"):
-            return False
-        seen = (process / "cwd").stat()
-    except PermissionError:
-        return True
-    except OSError:  # it has ended
-        return False
-    return (seen.st_dev, seen.st_ino) in folders
-
-
-def _is_ours(process: Path, ceilings: str) -> bool:
-    """Whether vendorws started it, which tells git where to stop looking for a repository, or its git did."""
-    try:
-        environment = (process / "environ").read_bytes()
-    except OSError:
-        return False
-    return f"GIT_CEILING_DIRECTORIES={ceilings.partition(os.pathsep)[0]}{os.pathsep}".encode() in environment

@@ -59,6 +59,13 @@ def find_git_directory(checkout: Path) -> GitDirectory | str:
     return GitDirectory(private, common, is_folder and not shares)
 
 
+def proved_directory(checkout: Path) -> GitDirectory:
+    """The repository of a checkout that was proved to have one."""
+    directory = find_git_directory(checkout)
+    assert isinstance(directory, GitDirectory), directory
+    return directory
+
+
 def _is_head(file: str) -> bool:
     """Whether git takes this for a HEAD: a symbolic ref, as a file or a link, or a commit."""
     words = _text(file).partition("\n")[0]
