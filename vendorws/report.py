@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from vendorws.checkouts.plan import commits, shell_command, target_text
+from vendorws.checkouts.wording import commits, target_text
 from vendorws.documents import SCHEMA_VERSION as SCHEMA_VERSION
 from vendorws.errors import ExitCode, visible
 from vendorws.git_client.urls import server
@@ -37,6 +37,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.redaction import redact
+from vendorws.typed import shell_command
 from vendorws.values import dataclass
 
 

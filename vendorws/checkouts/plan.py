@@ -8,9 +8,9 @@ docs/safety.md tells the same table in a user's words.
 
 from __future__ import annotations
 
-import shlex
 import sys
 
+from vendorws.checkouts.wording import commits, short, some, target_text
 from vendorws.model import (
     BringForward,
     Broken,
@@ -38,6 +38,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.redaction import redact
+from vendorws.typed import git_command, move_aside, shell_command
 from vendorws.values import dataclass
 
 if sys.version_info >= (3, 11):
@@ -86,9 +87,9 @@ def decide(pin: Pin, finding: Finding, wish: Wish, *, at: str, project: tuple[st
             return Keep(state=State.SYMLINK, reason=f"a symbolic link to {to}, left to you")
         case Occupied(what):
             reason = f"{what} is in the way, not a git repository"
-            return Refuse(state=State.OCCUPIED, reason=reason, command=_move_aside(at))
+            return Refuse(state=State.OCCUPIED, reason=reason, command=move_aside(at))
         case Broken(why):
-            return Refuse(state=State.BROKEN, reason=f"not a working git repository: {why}", command=_move_aside(at))
+            return Refuse(state=State.BROKEN, reason=f"not a working git repository: {why}", command=move_aside(at))
         case Checkout():
             return _Case(pin, finding, wish, at, project).decide()
         case _:
@@ -116,49 +117,6 @@ def _respelt(pin: Pin, checkout: Checkout) -> bool:
 
 def _sync(pin: Pin, *options: str) -> str:
     return shell_command("vendorws", "sync", *options, pin.name)
-
-
-def git_command(at: str, *arguments: str) -> str:
-    """git in the checkout that is typed as `at`, for a POSIX shell."""
-    literally = ["--literal-pathspecs"] if any(set("*?[\\:") & set(path) for path in _paths(arguments)) else []
-    return shell_command("git", *literally, "-C", at, *arguments)
-
-
-def _paths(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The arguments in which git would read `*` and `:` as a pattern."""
-    return arguments[arguments.index("--") + 1 :] if "--" in arguments else ()
-
-
-def _move_aside(at: str) -> str:
-    return shell_command("mv", at, f"{at}.aside")
-
-
-def shell_command(*words: str) -> str:
-    """These words as one line for a POSIX shell."""
-    return " ".join(map(_quoted, words))
-
-
-def _quoted(word: str) -> str:
-    """One word for a POSIX shell; what a terminal would act upon is spelt out for printf."""
-    if word.isprintable():
-        return shlex.quote(word)
-    octal = "".join(f"\\{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
-    return f"\"$(printf '{octal}')\""
-
-
-def commits(count: int) -> str:
-    """A number of commits in words."""
-    return "1 commit" if count == 1 else f"{count} commits"
-
-
-def some(paths: tuple[str, ...]) -> str:
-    """The first few of them."""
-    shown = ", ".join(paths[:3])
-    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
-
-
-def _short(commit: str) -> str:
-    return commit[:10]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +189,7 @@ class _Case:
         if not self.checkout.gone:
             return Keep(state=State.UNKNOWN, reason=f"{what} is not known here yet", command=self._sync())
         known = self.checkout.last_known
-        gone = f"{what} no longer exists on {self.checkout.remote}; last known at {_short(known)}" if known else ""
+        gone = f"{what} no longer exists on {self.checkout.remote}; last known at {short(known)}" if known else ""
         meant = f"; did you mean {self.checkout.similar}?" if self.checkout.similar else ""
         return Refuse(
             state=State.GONE,
@@ -245,7 +203,7 @@ class _Case:
             return Refuse(
                 state=State.UNBORN,
                 reason="a new repository with files of your own, and no commit",
-                command=_move_aside(self.at),
+                command=move_aside(self.at),
             )
         return Switch(state=State.UNBORN, reason=f"no commit yet; goes to {target_text(target)}", target=target)
 
@@ -265,7 +223,7 @@ class _Case:
             return Refuse(
                 state=State.SUBMODULE,
                 reason=f"submodule {some(submodules.broken)} is no working git repository",
-                command=_move_aside(f"{self.at}/{submodules.broken[0]}"),
+                command=move_aside(f"{self.at}/{submodules.broken[0]}"),
             )
         if submodules.held:
             return self._held(submodules.held[0])
@@ -279,14 +237,14 @@ class _Case:
             case Hold.AHEAD:
                 why, command = "has commits of yours; record them", git_command(self.at, "add", "--", submodule.path)
             case Hold.DIVERGED:
-                why = f"has commits of yours beside the recorded {_short(submodule.recorded)}"
+                why = f"has commits of yours beside the recorded {short(submodule.recorded)}"
                 rebase = git_command(inside, "rebase", submodule.recorded)
                 command = f"{git_command(inside, 'fetch')} && {rebase}"
             case Hold.CHANGES:
                 why, command = "has changes of yours", git_command(inside, "stash", "push")
             case Hold.IN_THE_WAY if submodule.replaced:
                 why, inner = f"would lose {some(submodule.replaced)}", f"{inside}/{submodule.replaced[0]}"
-                command = f"{_move_aside(inner)} && {shell_command('mkdir', inner)}"  # else git takes it for deleted
+                command = f"{move_aside(inner)} && {shell_command('mkdir', inner)}"  # else git takes it for deleted
             case Hold.IN_THE_WAY:
                 why = f"would have {some(submodule.in_the_way)} overwritten"
                 command = git_command(inside, "stash", "push", "--all", "--", *submodule.in_the_way)
@@ -356,7 +314,7 @@ class _Case:
             return Refuse(
                 state=State.REWRITTEN,
                 reason=f"{upstream} was rewritten under your {commits(checkout.own)}",
-                command=git_command(self.at, "rebase", "--onto", upstream, _short(checkout.fork)),
+                command=git_command(self.at, "rebase", "--onto", upstream, short(checkout.fork)),
             )
         return Refuse(
             state=State.DIVERGED,
@@ -394,10 +352,10 @@ class _Case:
         if target.kind is TargetKind.TAG and tag_stayed and not self.wish.switch:
             return Refuse(
                 state=State.TAG_MOVED,
-                reason=f"tag {target.name} moved: {_short(head)} -> {_short(target.commit)}",
+                reason=f"tag {target.name} moved: {short(head)} -> {short(target.commit)}",
                 command=clear_the_way(self.at, checkout) if _has_changes(checkout) else self._sync("--switch"),
             )
-        return self._go(State.DETACHED, f"detached at {_short(head)}, the pin is {target_text(target)}", target)
+        return self._go(State.DETACHED, f"detached at {short(head)}, the pin is {target_text(target)}", target)
 
     def _go(self, state: State, reason: str, target: Target) -> Step:
         """To the target, unless there are changes that would have to come along."""
@@ -438,13 +396,6 @@ def _unpushed(checkout: Checkout) -> str:
     return f"{checkout.unpushed} unpushed, " if checkout.unpushed else ""
 
 
-def target_text(target: Target) -> str:
-    """What a pin points at, as reasons call it."""
-    if target.kind is TargetKind.COMMIT:
-        return f"commit {_short(target.commit)}"
-    return f"{target.kind.value} {target.name}"
-
-
 def _has_changes(checkout: Checkout) -> bool:
     return bool(checkout.changes.tracked or checkout.in_the_way or checkout.submodules.replaced)
 
@@ -454,7 +405,7 @@ def clear_the_way(at: str, checkout: Checkout) -> str:
     if checkout.changes.conflicted:
         return git_command(at, "status")
     if checkout.submodules.replaced:
-        return _move_aside(f"{at}/{checkout.submodules.replaced[0]}")
+        return move_aside(f"{at}/{checkout.submodules.replaced[0]}")
     look = [git_command(at, "update-index", flag, "--", *checkout.hidden) for flag in _HIDING if checkout.hidden]
     add = [git_command(at, "add", "--", *checkout.announced)] if checkout.announced else []
     paths = ("--all", "--", *checkout.in_the_way) if checkout.in_the_way else ()

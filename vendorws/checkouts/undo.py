@@ -13,8 +13,9 @@ from datetime import datetime, timezone
 
 from vendorws.checkouts import halfway, moves, rescue
 from vendorws.checkouts.observation import observe, towards
-from vendorws.checkouts.plan import Wish, clear_the_way, decide, git_command, shell_command, some
+from vendorws.checkouts.plan import Wish, clear_the_way, decide
 from vendorws.checkouts.repository import GitDirectory, find_git_directory, worktree_on
+from vendorws.checkouts.wording import some
 from vendorws.errors import ExitCode, VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
@@ -33,6 +34,7 @@ from vendorws.model import (
     UpdateSubmodules,
 )
 from vendorws.settings import Settings
+from vendorws.typed import git_command, shell_command
 from vendorws.values import dataclass
 
 # -- the decision ----------------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ def keyless(
 
         vendorws keyless --check && docker compose build
     """
-    from vendorws.checkouts.plan import shell_command
     from vendorws.errors import ExitCode
     from vendorws.git_client.command import require_git
     from vendorws.keyless.advice import inspect
@@ -47,6 +46,7 @@ def keyless(
     from vendorws.keyless.plan import KeylessStatus, carry_out, plan_keyless
     from vendorws.requirement_files.pins import read_valid_requirements
     from vendorws.settings import read_settings
+    from vendorws.typed import shell_command
 
     require_git()
     settings = read_settings(Path.cwd(), project=project, requirements=tuple(requirement or ()))

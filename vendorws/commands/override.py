@@ -53,11 +53,11 @@ def override(
 
         vendorws override --remove
     """
-    from vendorws.checkouts.plan import shell_command
     from vendorws.compose.override import OverrideStatus, carry_out, survey_of_nothing
     from vendorws.compose.override_text import own_text
     from vendorws.errors import ExitCode, UsageError
     from vendorws.settings import read_settings
+    from vendorws.typed import shell_command
 
     if stdout + check + remove > 1:
         raise UsageError("--stdout, --check and --remove are three different things.", "Give one of them.")
@@ -100,8 +100,8 @@ def _survey(settings: Settings, mode: Mode | None, named: Sequence[str]) -> Surv
 
 def _nothing_cloned(pins: Sequence[Pin], named: Sequence[str]) -> str:
     """Why there is no checkout, and what to type, with the options that name the project as they were `named`."""
-    from vendorws.checkouts.plan import shell_command
     from vendorws.model import VENDOR
+    from vendorws.typed import shell_command
 
     if not pins:
         return f"No package is vendored here; `{shell_command('vendorws', 'list', *named)}` says why."

@@ -95,8 +95,8 @@ def show(out: Screen, err: Screen, undone: Undone, *, dry_run: bool) -> None:
 
 def notes(undone: Undone) -> Iterator[tuple[str, str]]:
     """That the next `sync` does again what was undone, and what to type to keep it: once for each way to keep it."""
-    from vendorws.checkouts.plan import some
     from vendorws.checkouts.undo import PutBack
+    from vendorws.checkouts.wording import some
 
     alike: dict[str | None, list[Result]] = {}
     for result in undone.results:

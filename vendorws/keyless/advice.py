@@ -12,13 +12,14 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from vendorws.checkouts.crew import Options
-from vendorws.checkouts.plan import Wish, shell_command
+from vendorws.checkouts.plan import Wish
 from vendorws.checkouts.sync import status
 from vendorws.git_client.command import Git
 from vendorws.keyless.build import ImageBuild, hidden_parts
 from vendorws.keyless.plan import KeylessPlan, has_secret, submodules
 from vendorws.model import Broken, Checkout, EmptyFolder, Missing, Occupied, Outcome, Pin, Requirements, Symlink
 from vendorws.settings import Settings
+from vendorws.typed import shell_command
 from vendorws.values import dataclass
 
 
