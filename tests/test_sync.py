@@ -1436,6 +1436,27 @@ def test_a_tag_that_is_the_only_name_of_ones_work_stays(
     assert git(checkout, "rev-parse", "v9") == mine
 
 
+def test_a_new_submodule_makes_no_commit_of_another_one_expendable(
+    project: Project, remotes: Remotes, billing: Remote, workspace: Workspace
+) -> None:
+    """The developer's commit is only on the HEAD of the one when the other comes."""
+    lib, other = remotes.create("acme/lib"), remotes.create("acme/other")
+    add_submodules(billing, lib)
+    checkout = pin(project, billing)
+    workspace.ok("sync")
+    git(checkout / "lib", "switch", "--quiet", "--detach")
+    git(checkout / "lib", "commit", "--quiet", "--allow-empty", "-m", "Mine")
+    mine = git(checkout / "lib", "rev-parse", "HEAD")
+    modules = git(billing.bare, "show", "main:.gitmodules")
+    add_submodules(billing, other)
+    billing.commit({".gitmodules": f"{modules}\n" + git(billing.bare, "show", "main:.gitmodules") + "\n"})
+
+    assert workspace.type("sync").exit_code == 1
+
+    assert git(checkout / "other", "rev-parse", "HEAD") == other.head()
+    assert git(checkout / "lib", "rev-parse", "HEAD") == mine
+
+
 def test_a_submodule_that_was_moved_upstream_keeps_the_commits_that_only_its_head_had(
     project: Project, workspace: Workspace, billing: Remote, remotes: Remotes
 ) -> None:

@@ -425,9 +425,16 @@ def _keep_commits(git: Git, place: Path, path: str) -> None:
 
 
 def _clone_submodules(git: Git, *paths: str) -> None:
-    """Clone these submodules, or all without any, and theirs; what was recorded is not the developer's own work."""
+    """Clone these submodules, or all without any, and theirs; what was recorded is not the developer's own work.
+
+    The others are left alone: their HEAD may be at a commit that only the developer has.
+    """
     git.call("submodule", "update", "--init", "--recursive", *git.counting, "--", *paths, progress=True)
-    git.call("submodule", "--quiet", "foreach", "--recursive", f"git update-ref {RECORDED} HEAD")
+    cloned = [git.inside(git.cwd / path) for path in paths]
+    for inside in cloned:
+        inside.call("update-ref", RECORDED, "HEAD")
+    for around in cloned or [git]:
+        around.call("submodule", "--quiet", "foreach", "--recursive", f"git update-ref {RECORDED} HEAD")
 
 
 def _move_submodule(git: Git, place: Path, commit: str) -> None:
