@@ -414,7 +414,8 @@ def _keep_commits(git: Git, place: Path, path: str) -> None:
 
     git takes such a repository up again, and moves its HEAD to the recorded commit.
     """
-    module = forsaken_module(place, submodule_names(place)[path])
+    name = submodule_names(place).get(path)
+    module = forsaken_module(place, name) if name is not None else None
     if module is None:
         return
     inside = git.with_environment({"GIT_DIR": str(module)})
