@@ -138,12 +138,15 @@ def towards(runner: Git, pin: Pin, checkout: Checkout, commit: str) -> Checkout:
 
 
 def own_work(runner: Git, path: Path) -> OwnWork | None:
-    """What of the developer's is in the checkout `path`; None where there is none. Raises GitFailed, OSError."""
+    """What of the developer's is in the checkout `path`; None where git cannot tell. Raises GitFailed, OSError."""
     ground = _ground(runner, path)
     if not isinstance(ground, _Ground):
         return None
     git = runner.inside(path, _LOOK_ONLY)
-    status = _parse_status(_run_status(git, path).text)
+    said = _run_status(git, path)
+    if said.code != 0:
+        return None
+    status = _parse_status(said.text)
     tips = ("--branches", *(["HEAD"] if status.head else []))
     unpushed = git.call("rev-list", "--count", *tips, "--not", "--remotes", "--tags", "--")
     return OwnWork(status.changes, count_stashes(ground.directory), int(unpushed))

@@ -347,10 +347,9 @@ class DamagedRef(VendorwsError):
     """A ref that holds no object's name, as after a power cut."""
 
     def __init__(self, file: Path) -> None:
+        away = shlex.join(["mv", str(file), f"{file}.damaged"])
         message = f"a ref is damaged: there is no commit in {file}"
-        super().__init__(
-            message, f"Move it away, and fetch it again: {shlex.join(['mv', f'{file}', f'{file}.damaged'])}"
-        )
+        super().__init__(message, f"Move it away, and fetch it again: {away}")
 
 
 class Refs:
