@@ -265,6 +265,11 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
             "pip reads only x of this line: the blank ends it.",
             "Put it in quotes: -e 'x @ git+https://h/r ; os_name == \"nt\"'",
         ),
+        (
+            "-e git+ssh://git@h/r.git @main#egg=r",
+            "pip reads only git+ssh://git@h/r.git of this line: the blank ends it.",
+            "Take out the blank: -e git+ssh://git@h/r.git@main#egg=r",
+        ),
         ("-e e @ git+https://h/r", "pip reads only e of this line", 'Put it in quotes: -e "e @ git+https://h/r"'),
         ("-e 'x' @ git+https://h/r", "pip reads only x of this line", 'Put it in quotes: -e "x @ git+https://h/r"'),
         (
@@ -274,7 +279,11 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
         ),
         ("-e x @ git+https://h/r; os_name", "pip reads only x of this line", "Write -e 'name[extra]"),
         ("-e git+https://h/r#egg=x;", "The semicolon belongs to the URL", "Remove it."),
-        ("-e git+https://h/r @v1#egg=x", "pip reads only git+https://h/r of this line", "Add #egg="),
+        (
+            "-e git+https://h/r @v1#egg=x",
+            "pip reads only git+https://h/r of this line",
+            "Take out the blank: -e git+https://h/r@v1#egg=x",
+        ),
         (f'-e "x @ {HOST}/x" --global-option=y', "No pip takes both in one line", f"Write -e {HOST}/x#egg=x"),
         ("--src vendor", "pip takes no such options", "Remove it"),
         ("foo=1", "No pip can read the requirement foo=1.", "Write name==1.0"),

@@ -266,7 +266,19 @@ def _cut_short(line: Editable, wrong: Wrong) -> Wrong:
         asked = read_editable(line.target.rstrip(";"))
         return Wrong("The semicolon belongs to the URL without a blank before it.", _with_marker(asked, _rest(line)))
     too_early = "egg=" in line.dropped and "egg=" not in line.target
-    return Wrong(_only(line), wrong.hint) if too_early else wrong
+    return Wrong(_only(line), _joined(line) or wrong.hint) if too_early else wrong
+
+
+def _joined(line: Editable) -> str:
+    """What to write where it is the blank alone that is wrong."""
+    value = line.target + _rest(line)
+    if not line.dropped.startswith("@"):  # behind a blank, # begins a comment
+        return ""
+    try:
+        read_editable(value)
+    except Wrong:
+        return ""
+    return f"Take out the blank: -e {value}"
 
 
 def _only(line: Editable) -> str:
