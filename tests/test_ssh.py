@@ -309,7 +309,12 @@ def test_a_host_that_turns_connections_away_for_a_moment(
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_host_that_never_answers_ends_with_the_timeout(
-    there: bool, project: Project, shop: tuple[Remote, ...], vendorws: Vendorws, ssh_server: SshServer
+    there: bool,
+    project: Project,
+    shop: tuple[Remote, ...],
+    vendorws: Vendorws,
+    ssh_server: SshServer,
+    tmp_path: Path,
 ) -> None:
     if there:
         vendorws.ok("sync")
@@ -327,7 +332,10 @@ def test_a_host_that_never_answers_ends_with_the_timeout(
         "Check the network, or allow more: --timeout SECONDS, VENDORWS_TIMEOUT or timeout in [tool.vendorws]."
     )
     ssh_server.delay = 0
-    told = vendorws("sync", "--timeout", "1", "-v", env={"GIT_SSH_COMMAND": "sleep 30; ssh"}).stderr
+    slow = tmp_path / "slow-ssh"  # it does not tell what it is configured to do, so git is told to run it
+    slow.write_text('#!/bin/sh\ncase " $* " in *" -G "*) exit 1 ;; esac\nsleep 30\n')
+    slow.chmod(0o755)
+    told = vendorws("sync", "--timeout", "1", "-v", env={"GIT_SSH_COMMAND": str(slow)}).stderr
     assert "+ billing: git ls-remote " in told if there else "+ vendor: git clone " in told
 
 
