@@ -1474,6 +1474,31 @@ def test_a_submodule_that_was_moved_upstream_keeps_the_commits_that_only_its_hea
     assert git(checkout / "lib", "rev-parse", f"before-{mine[:10]}") == mine
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_submodule_of_a_submodule_that_could_not_be_had_is_brought_by_the_next_run(
+    is_new: bool, project: Project, remotes: Remotes, billing: Remote, workspace: Workspace
+) -> None:
+    inner, lib = remotes.create("acme/inner"), remotes.create("acme/lib")
+    if not is_new:
+        add_submodules(lib, inner)
+    add_submodules(billing, lib)
+    checkout = pin(project, billing)
+    workspace.ok("sync")
+    if is_new:
+        add_submodules(lib, inner)
+    inner.commit()
+    record(lib, inner)
+    record(billing, lib)
+    away = inner.bare.with_name("away.git")
+    inner.bare.rename(away)
+    assert workspace.type("sync").exit_code != 0
+    away.rename(inner.bare)
+    assert workspace.type("status", "--exit-code").exit_code == 1
+    workspace.ok("sync")
+    assert git(checkout / "lib/inner", "rev-parse", "HEAD") == inner.head()
+    assert workspace.ok("status", "--exit-code").stdout == "billing  main  in sync\n"
+
+
 # -- what is broken is one repository's ------------------------------------------------------------------------
 
 

@@ -51,9 +51,9 @@ def find_submodules(git: Git, place: Path, changed: Sequence[SubmoduleStatus]) -
     looked = {status.path: _held(git, place, status) for status in moved}
     held = tuple(found for found in looked.values() if found is not None)
     behind = tuple(Submodule(status.path, status.recorded) for status in moved if looked[status.path] is None)
-    arrived = [path for path in listed if path not in {*missing, *broken, *(status.path for status in changed)}]
+    arrived = [path for path in listed if path not in {*missing, *broken, *(status.path for status in moved)}]
     begun = tuple(
-        Submodule(path, commit) for path in arrived if _is_begun(place / path) for commit in _recorded(git, path)
+        Submodule(path, commit) for path in arrived if _is_begun(git, place / path) for commit in _recorded(git, path)
     )
     return Submodules(missing, behind + begun, held, broken)
 
@@ -69,10 +69,31 @@ def _missing(git: Git, place: Path, names: Mapping[str, str]) -> tuple[str, ...]
     return tuple(path for path in empty if path in recorded and names[path] not in left_out)
 
 
-def _is_begun(place: Path) -> bool:
-    """Whether a move that has arrived was not finished: its mark is still there."""
+def _is_begun(git: Git, place: Path) -> bool:
+    """Whether a move that has arrived was not finished: its mark is there, or a submodule of its own stayed behind."""
     directory = find_git_directory(place) if (place / ".git").exists() and not place.is_symlink() else ""
-    return not isinstance(directory, str) and is_halfway(directory)
+    if isinstance(directory, str):
+        return False
+    return is_halfway(directory) or _leaves_one_behind(git.inside(place), place)
+
+
+def _leaves_one_behind(git: Git, place: Path) -> bool:
+    """Whether a submodule of the submodule `place`, in which `git` runs, is not where it should be, and could be."""
+    names = submodule_names(place)
+    if not names:
+        return False
+    rows = git.run("diff-files", "--raw", "-z", "--ignore-submodules=dirty").text.split("\0")
+    moved = [
+        SubmoduleStatus(path, raw.split(" ")[2], "SC..")
+        for raw, path in zip(rows[::2], rows[1::2], strict=False)
+        if raw.startswith(":160000 160000") and path in names
+    ]
+    inner = (place / path for path in names if path not in {status.path for status in moved})
+    return (
+        bool(_missing(git, place, names))
+        or any(_held(git, place, status) is None for status in moved)
+        or any(_is_begun(git, path) for path in inner)
+    )
 
 
 def _recorded(git: Git, path: str) -> list[str]:
