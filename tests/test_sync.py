@@ -1536,3 +1536,17 @@ def test_what_comes_no_nearer_is_said_and_not_done_for_ever(
     result = workspace.type("sync")
     assert result.exit_code == 1
     assert "not at its pin after 6 steps: detached at " in result.stdout
+
+
+def test_a_list_of_submodules_that_leads_back_through_a_link_ends(
+    project: Project, remotes: Remotes, billing: Remote, workspace: Workspace
+) -> None:
+    lib = remotes.create("acme/lib")
+    add_submodules(billing, lib)
+    checkout = pin(project, billing)
+    workspace.ok("sync")
+    (checkout / "lib" / "up").symlink_to("..")
+    (checkout / "lib" / ".gitmodules").write_text('[submodule "again"]\n\tpath = up/lib\n\turl = ./again\n')
+    told = workspace.ok("status", "-v")
+    assert told.stdout == "billing  main  in sync  1 unstaged\n"
+    assert told.stderr.count("git diff-files") == 1

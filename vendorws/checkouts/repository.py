@@ -202,7 +202,7 @@ def submodule_names(checkout: Path) -> dict[str, str]:
 
 
 def _is_below(path: str) -> bool:
-    return bool(path) and not Path(path).is_absolute() and ".." not in Path(path).parts
+    return bool(Path(path).parts) and not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
 def not_to_be_cloned(checkout: Path) -> frozenset[str]:

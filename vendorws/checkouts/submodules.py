@@ -88,7 +88,9 @@ def _leaves_one_behind(git: Git, place: Path) -> bool:
         for raw, path in zip(rows[::2], rows[1::2], strict=False)
         if raw.startswith(":160000 160000") and path in names
     ]
-    inner = (place / path for path in names if path not in {status.path for status in moved})
+    here = place.resolve()  # a path may lead back through a link, and on for ever
+    others = (place / path for path in names if path not in {status.path for status in moved})
+    inner = (path for path in others if here in path.resolve().parents)
     return (
         bool(_missing(git, place, names))
         or any(_held(git, place, status) is None for status in moved)
