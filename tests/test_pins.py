@@ -284,6 +284,7 @@ def test_hashes_are_ignored_but_pip_would_not(tmp_path: Path, text: str, lines: 
             "pip reads only git+https://h/r of this line",
             "Take out the blank: -e git+https://h/r@v1#egg=x",
         ),
+        ("-e git+https://h/r @v1#egg=", "pip reads only git+https://h/r of this line", "Add #egg="),
         (f'-e "x @ {HOST}/x" --global-option=y', "No pip takes both in one line", f"Write -e {HOST}/x#egg=x"),
         ("--src vendor", "pip takes no such options", "Remove it"),
         ("foo=1", "No pip can read the requirement foo=1.", "Write name==1.0"),
