@@ -447,6 +447,10 @@ class Failure:
     exit_code: ExitCode
 
 
+NOT_DONE = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
+"""What became of a repository whose turn did not come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one pin: the steps that were carried out, the verdict now, and a failure if there was one.

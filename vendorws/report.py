@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vendorws.checkouts.wording import commits, target_text
-from vendorws.documents import SCHEMA_VERSION as SCHEMA_VERSION
+from vendorws.documents import SCHEMA_VERSION
 from vendorws.errors import ExitCode, visible
 from vendorws.git_client.urls import server
 from vendorws.model import (

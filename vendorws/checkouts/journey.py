@@ -88,7 +88,7 @@ class _Journey:
     def go(self) -> None:
         """Ask the remote where the decision depends on it, then step by step until nothing is left to do."""
         asked = not self.crew.fetch
-        for _ in range(_MOST_STEPS + 1):
+        while True:
             if not asked and needs_remote(self.work.pin, self.finding, self.crew.options.wish):
                 asked = True
                 self.learn()

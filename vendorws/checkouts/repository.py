@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shlex
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,10 @@ from pathlib import Path
 from vendorws.checkouts.git_config import parse_config
 from vendorws.errors import VendorwsError
 from vendorws.model import Placed
+from vendorws.typed import shell_command
 from vendorws.values import dataclass
+
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # the name of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,7 @@ def proved_directory(checkout: Path) -> GitDirectory:
 def _is_head(file: str) -> bool:
     """Whether git takes this for a HEAD: a symbolic ref, as a file or a link, or a commit."""
     words = _text(file).partition("\n")[0]
-    is_commit = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words) is not None
-    return words.startswith("ref:") or is_commit or Path(file).is_symlink()
+    return words.startswith("ref:") or _OBJECT.fullmatch(words) is not None or Path(file).is_symlink()
 
 
 def repositories_above(folder: Path) -> dict[str, Path]:
@@ -340,14 +341,11 @@ class ListedRefs:
         return [name.removeprefix(folder) for name in self._rows if name.startswith(folder)]
 
 
-_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-
 class DamagedRef(VendorwsError):
     """A ref that holds no object's name, as after a power cut."""
 
     def __init__(self, file: Path) -> None:
-        away = shlex.join(["mv", str(file), f"{file}.damaged"])
+        away = shell_command("mv", str(file), f"{file}.damaged")
         message = f"a ref is damaged: there is no commit in {file}"
         super().__init__(message, f"Move it away, and fetch it again: {away}")
 

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vendorws.checkouts.crew import Crew, Display, Options
 from vendorws.checkouts.plan import decide, needs_remote
-from vendorws.errors import ExitCode, UsageError, VendorwsError
+from vendorws.errors import UsageError, VendorwsError
 from vendorws.files import write_atomically, writing
 from vendorws.git_client.command import MOST_SESSIONS
 from vendorws.git_client.failures import as_failure
 from vendorws.git_client.processes import Command, Finished, WouldWait
 from vendorws.git_client.shells import run_each
 from vendorws.lock import workspace_lock
-from vendorws.model import Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget, TakeBack
+from vendorws.model import NOT_DONE, Checkout, EmptyFolder, Failure, Finding, Missing, Outcome, Pin, Retarget, TakeBack
 from vendorws.redaction import redact
 from vendorws.settings import Settings
 from vendorws.values import dataclass
@@ -297,8 +297,7 @@ class _Foreman:
         future = self.brought.get(pin)
         if future is not None and not future.cancelled():
             return future.result()
-        failure = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
-        return Outcome(pin, (), None, None, failure, 0.0)
+        return Outcome(pin, (), None, None, NOT_DONE, 0.0)
 
 
 def _is_there(place: str) -> bool:

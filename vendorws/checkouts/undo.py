@@ -15,12 +15,13 @@ from vendorws.checkouts import halfway, moves, rescue
 from vendorws.checkouts.observation import observe, towards
 from vendorws.checkouts.plan import Wish, clear_the_way, decide
 from vendorws.checkouts.repository import GitDirectory, find_git_directory, worktree_on
-from vendorws.checkouts.wording import some
-from vendorws.errors import ExitCode, VendorwsError
+from vendorws.checkouts.wording import short, some
+from vendorws.errors import VendorwsError
 from vendorws.git_client.command import Git
 from vendorws.git_client.failures import as_failure
 from vendorws.lock import workspace_lock
 from vendorws.model import (
+    NOT_DONE,
     BringForward,
     Checkout,
     Failure,
@@ -184,7 +185,7 @@ def _between(new: str, old: str) -> str:
 
 def _short(end: str) -> str:
     """A branch or tag without saying which, or the first digits of a commit."""
-    return end.partition("/")[2] or end[:10]
+    return end.partition("/")[2] or short(end)
 
 
 # -- one repository --------------------------------------------------------------------------------------------
@@ -302,11 +303,8 @@ def undo_last_run(settings: Settings, pins: Sequence[Pin], options: Options) -> 
         try:
             cases = _chosen([case for pin in pins if (case := _look(settings, pin, options)) is not None])
         except KeyboardInterrupt:
-            return Undone(None, tuple(Result(pin, _NOT_DONE) for pin in pins), interrupted=True)
+            return Undone(None, tuple(Result(pin, NOT_DONE) for pin in pins), interrupted=True)
         return _carry_out_all(cases, options)
-
-
-_NOT_DONE = Failure("not done, the run was interrupted", "", "", ExitCode.INTERRUPTED)
 
 
 def when(run: str) -> str:
@@ -362,7 +360,7 @@ def _carry_out_all(cases: Sequence[_Case], options: Options) -> Undone:
     except KeyboardInterrupt:
         interrupted = True
     rest = cases[len(results) :]
-    left = (Result(case.work.pin, _NOT_DONE if isinstance(case.what, PutBack) else case.what) for case in rest)
+    left = (Result(case.work.pin, NOT_DONE if isinstance(case.what, PutBack) else case.what) for case in rest)
     run = max((case.run for case in cases), default="") or None
     return Undone(run, (*results, *left), interrupted)
 

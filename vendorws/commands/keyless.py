@@ -58,7 +58,7 @@ def keyless(
     if not check:
         carry_out(plan)
     stale = check and plan.status is KeylessStatus.WRITTEN
-    state = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
+    state = shared.out_of_date(plan.old) if stale else plan.status.value
     if as_json:
         print_document(_document(plan, state, advice, builds))
     else:

@@ -129,6 +129,11 @@ def typed_project(project: Path | None, requirement: Sequence[Path] | None) -> t
     return (*named, *(word for file in requirement or () for word in ("-r", str(file))))
 
 
+def out_of_date(old: str | None) -> str:
+    """What `--check` calls a file that is not as it should be; `old` is its content (None: it is not there)."""
+    return "missing" if old is None else "stale"
+
+
 def tracer(*, verbose: bool) -> Tracer | None:
     """Where `-v` shows each git command: standard error."""
     return Tracer() if verbose else None

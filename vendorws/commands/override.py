@@ -76,7 +76,7 @@ def override(
     if not check:
         carry_out(plan)
     stale = check and plan.status in (OverrideStatus.WRITTEN, OverrideStatus.REMOVED)
-    status = "missing" if stale and plan.old is None else "stale" if stale else plan.status.value
+    status = shared.out_of_date(plan.old) if stale else plan.status.value
     if as_json:
         print_document(_document(plan, status))
     elif not quiet:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vendorws.commands import options as shared
-from vendorws.documents import print_document
+from vendorws.documents import SCHEMA_VERSION, print_document
 from vendorws.screen import Screen
 
 if TYPE_CHECKING:
@@ -132,8 +132,6 @@ def said(result: Result, *, dry_run: bool) -> str:
 
 def document(undone: Undone, *, dry_run: bool) -> dict[str, Any]:
     """The same as a JSON document; `run` is null where none is noted."""
-    from vendorws.report import SCHEMA_VERSION
-
     return {
         "schema_version": SCHEMA_VERSION,
         "command": "undo",

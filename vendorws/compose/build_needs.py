@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vendorws.compose.trees import ComposeUnreadable, Tree, merged, parse_documents, settled
 from vendorws.dockerfiles.dockerfile import find_checkouts
-from vendorws.dockerfiles.instructions import parse_instructions, without_flags
+from vendorws.dockerfiles.instructions import declared_arguments, parse_instructions, without_flags
 from vendorws.files import read_regular
 from vendorws.values import dataclass
 
@@ -108,7 +108,7 @@ def _uses(dockerfile: str | None, key: str, name: str) -> bool:
         return not agents or name in agents
     if key == "secrets":
         return any(mount.get("type") == "secret" and mount.get("id") == name for mount in _mounts(dockerfile))
-    return name == "ssh_prv_key" or name in _arguments(dockerfile)
+    return name == "ssh_prv_key" or name in declared_arguments(dockerfile)
 
 
 def _mounts(dockerfile: str) -> Iterator[dict[str, str]]:
@@ -119,11 +119,6 @@ def _mounts(dockerfile: str) -> Iterator[dict[str, str]]:
             if flag.startswith("--mount="):
                 pairs = (option.partition("=") for option in flag.removeprefix("--mount=").split(","))
                 yield {key: value for key, _, value in pairs}
-
-
-def _arguments(dockerfile: str) -> set[str]:
-    declared = (found.text.split() for found in parse_instructions(dockerfile).instructions if found.keyword == "ARG")
-    return {word.partition("=")[0] for words in declared for word in words}
 
 
 # ---- the lines ----------------------------------------------------------------------------------------------------

@@ -94,6 +94,16 @@ def _heredoc_body(lines: list[str], position: int, word: str, *, tabs: bool) -> 
     return "\n".join(body), position
 
 
+def declared_arguments(text: str) -> dict[str, bool]:
+    """The names of a Dockerfile's build arguments (ARG), in order, and whether any of its lines gives a default."""
+    found: dict[str, bool] = {}
+    for instruction in parse_instructions(text).instructions:
+        for word in instruction.text.split() if instruction.keyword == "ARG" else ():
+            name, equals, _ = word.partition("=")
+            found[name] = found.get(name, False) or bool(equals)
+    return found
+
+
 # ---- the text of an instruction -----------------------------------------------------------------------------------
 
 _FLAGS = re.compile(r"\s*(--[a-z-]+(=\S*)?\s+)*")

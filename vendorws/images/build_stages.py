@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from vendorws.dockerfiles.instructions import Instruction, parse_instructions
+from vendorws.dockerfiles.instructions import Instruction, declared_arguments, parse_instructions
 from vendorws.images.config import command_of
 from vendorws.values import dataclass
 
@@ -55,10 +55,8 @@ def earlier_stages(text: str, target: str | None = None) -> tuple[str, ...]:
 
 def open_arguments(text: str) -> tuple[str, ...]:
     """The build arguments that have no default anywhere, so that whoever builds has to give them."""
-    arguments = [instruction for instruction in parse_instructions(text).instructions if instruction.keyword == "ARG"]
-    words = [word.partition("=") for instruction in arguments for word in instruction.text.split()]
-    filled = {name for name, equals, _ in words if equals}
-    return tuple(dict.fromkeys(name for name, _, _ in words if name not in filled and not _PREDEFINED.fullmatch(name)))
+    declared = declared_arguments(text).items()
+    return tuple(name for name, has_default in declared if not has_default and not _PREDEFINED.fullmatch(name))
 
 
 # https://docs.docker.com/reference/dockerfile/#arg

@@ -17,6 +17,7 @@ from shlex import quote
 
 from vendorws.exit_code import ExitCode
 from vendorws.proof.answers import Answer, Installed, Module, Python
+from vendorws.typed import shell_command
 from vendorws.values import dataclass
 
 
@@ -56,7 +57,7 @@ class Prompt:
 
     def vendorws(self, verb: str, *words: str) -> str:
         """`vendorws VERB …`."""
-        return " ".join(["vendorws", verb, *map(quote, self.options), *map(quote, words)])
+        return shell_command("vendorws", verb, *self.options, *words)
 
     def compose(self, arguments: str) -> str:
         """`docker compose …`, its arguments quoted already."""
